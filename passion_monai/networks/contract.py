@@ -1,0 +1,137 @@
+"""What a backbone owes the rest of the package: two verbs, `encode` and `decode`.
+
+A uni-modal prediction is nothing but decoding the same features with a one-hot presence, so self-distillation, the
+evaluation of every modality subset and plain inference all use the same two calls. Tensor letters: ``B`` cases,
+``M`` modalities, ``K`` classes, ``C`` channels, ``*S`` two or three spatial axes, ``L`` levels (0 is the finest).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Decoded", "IncompleteSegmenter", "TrainingOutput", "students"]
+
+
+class Decoded(NamedTuple):
+    """What a backbone decodes from its features for one presence.
+
+    Attributes:
+        logits: ``(B, K, *S)`` before softmax, at input resolution.
+        deep_logits: ``(B, K, *S_l)`` before softmax, at their native resolution, finest first; may be empty.
+        features: ``(B, C, *S)``, the last decoder features before the classifier.
+    """
+
+    logits: Tensor
+    deep_logits: list[Tensor]
+    features: Tensor
+
+
+class TrainingOutput(NamedTuple):
+    """What one training pass computed; everything a loss or a method reads.
+
+    Attributes:
+        fused: decoded from ``presence``, all B cases: the teacher.
+        unimodal: entry m is decoded from modality m alone, for the cases ``students(presence, available)[:, m]`` in
+            batch order, or ``None`` when there is no such case; an empty list unless the method asks for it.
+        auxiliary: entry m holds the logits ``(b_m, K, *S)`` of the weight-shared decoder for the cases
+            ``available[:, m]`` in batch order, or ``None`` when there is none; an empty list unless asked for.
+        presence: ``(B, M)`` bool, what the teacher saw.
+        available: ``(B, M)`` bool, what the cases have.
+    """
+
+    fused: Decoded
+    unimodal: list[Decoded | None]
+    auxiliary: list[Tensor | None]
+    presence: Tensor
+    available: Tensor
+
+
+def students(presence: Tensor, available: Tensor) -> Tensor:
+    """Which (case, modality) pairs are worth decoding as students, ``(B, M)`` bool.
+
+    Every available modality is a student, except where the teacher saw exactly that one: then student and teacher are
+    the same function of the same features, and every distillation term and distance between them is zero.
+
+    Args:
+        presence: ``(B, M)`` bool, what the teacher sees.
+        available: ``(B, M)`` bool, what the cases have.
+
+    Example:
+        >>> available = torch.tensor([[True, True, False], [True, False, False]])
+        >>> students(available, available)
+        tensor([[ True,  True, False],
+                [False, False, False]])
+    """
+    alone = presence & (presence.sum(dim=1, keepdim=True) == 1)
+    return available & ~alone
+
+
+class IncompleteSegmenter(nn.Module):
+    """Base of every backbone: `forward` written once over `encode` and `decode`.
+
+    Subclasses implement `encode`, `decode` and, when they have a weight-shared auxiliary decoder, `auxiliary`.
+
+    Args:
+        spatial_dims: 2 or 3.
+        num_modalities: ``M >= 1``.
+        num_classes: ``K >= 2``, background included.
+        divisor: every spatial size of the input must be a multiple of it.
+    """
+
+    def __init__(self, spatial_dims: int, num_modalities: int, num_classes: int, divisor: int) -> None:
+        super().__init__()
+        if spatial_dims not in (2, 3):
+            raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
+        if num_modalities < 1:
+            raise ValueError(f"num_modalities must be at least 1, got {num_modalities}")
+        if num_classes < 2:
+            raise ValueError(f"num_classes must be at least 2 (background and one class), got {num_classes}")
+        self.spatial_dims = spatial_dims
+        self.num_modalities = num_modalities
+        self.num_classes = num_classes
+        self.divisor = divisor
+
+    def encode(self, x: Tensor, available: Tensor) -> list[Tensor]:
+        """Features of every modality that is available; the encoders of the others do not run.
+
+        Args:
+            x: images ``(B, M, *S)``; channels that are not available may hold anything, NaN included.
+            available: ``(B, M)`` bool.
+
+        Returns:
+            Level l: ``(B, M, C_l, *S_l)``, exactly zero where a modality is not available.
+        """
+        raise NotImplementedError
+
+    def decode(self, features: list[Tensor], presence: Tensor) -> Decoded:
+        """Decode the features of the present modalities; the others are ignored.
+
+        Args:
+            features: what `encode` returned.
+            presence: ``(B, M)`` bool, a subset of what was available, at least one modality in every row.
+        """
+        raise NotImplementedError
+
+    def auxiliary(self, features: list[Tensor]) -> list[Tensor]:
+        """Logits ``(B, K, *S)`` of the weight-shared decoder for every modality of ``features`` (any number of them)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, presence: Tensor | None = None) -> Tensor:
+        """Logits ``(B, K, *S)`` from the present modalities.
+
+        Args:
+            x: images ``(B, M, *S)``.
+            presence: ``(B, M)`` bool; None means: a channel that is NaN throughout is absent, every other is present.
+
+        Raises:
+            ValueError: when shapes do not fit the network or a row of ``presence`` is empty.
+        """
+        if presence is None:
+            presence = ~x.isnan().flatten(2).all(dim=2)
+        self.check(x, presence)
+        return self.decode(self.encode(x, presence), presence).logits
+
+    def check(self, x: Tensor, presence: Tensor) -> None:
+        """Raise a ``ValueError`` that says what is wrong with the input and what would fit."""
+        raise NotImplementedError
