@@ -1,1 +1,29 @@
+"""Data: subsets, availability, data lists, transforms, datasets and phantoms."""
 
+from passion_monai.data.availability import (
+    apply_availability,
+    availability_report,
+    availability_table,
+    read_availability,
+    write_availability,
+)
+from passion_monai.data.drawing import draw_availability, missing_rates
+from passion_monai.data.published import published_split, published_table_path, published_tables
+from passion_monai.data.subsets import all_subsets, draw_subset, parse_subset, subset_name
+
+__all__ = [
+    "all_subsets",
+    "apply_availability",
+    "availability_report",
+    "availability_table",
+    "draw_availability",
+    "draw_subset",
+    "missing_rates",
+    "parse_subset",
+    "published_split",
+    "published_table_path",
+    "published_tables",
+    "read_availability",
+    "subset_name",
+    "write_availability",
+]
