@@ -1,0 +1,114 @@
+"""Scores on disk: one CSV row per case, modality subset and region; pandas reads it with ``comment="#"``.
+
+The first line is a comment that holds format, version, and the order of modalities and regions as JSON, so that a file
+explains itself. Rows are appended as they are computed: of a killed evaluation, at most the last row is lost.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["METRIC_NAMES", "ScoreRow", "format_rows", "header", "read_rows"]
+
+FORMAT, VERSION = "passion_monai.scores", 1
+
+
+class ScoreRow(NamedTuple):
+    """Scores of one region of one case, predicted from one modality subset.
+
+    Attributes:
+        case: its name.
+        subset: available modalities joined by ``+`` in the config's order.
+        region: name of the scored union of classes.
+        dice: overlap in [0, 1]; 1 when both masks are empty.
+        hd95: 95th percentile of the Hausdorff distance in mm, MONAI's definition; NaN when a mask is empty.
+        hd95_pooled: the same, medpy's definition.
+        hd100: Hausdorff distance in mm.
+        surface_dice_1mm: share of the surfaces within 1 mm.
+        surface_dice_2mm: share of the surfaces within 2 mm.
+        reference_voxels: size of the reference mask.
+        prediction_voxels: size of the predicted mask.
+    """
+
+    case: str
+    subset: str
+    region: str
+    dice: float
+    hd95: float
+    hd95_pooled: float
+    hd100: float
+    surface_dice_1mm: float
+    surface_dice_2mm: float
+    reference_voxels: int
+    prediction_voxels: int
+
+
+METRIC_NAMES = ScoreRow._fields[3:-2]
+
+
+def header(modalities: Iterable[str], regions: Iterable[str]) -> str:
+    """The comment line and the column names that start a file."""
+    facts = {"format": FORMAT, "version": VERSION, "modalities": list(modalities), "regions": list(regions)}
+    return f"# {json.dumps(facts)}\n{','.join(ScoreRow._fields)}\n"
+
+
+def format_rows(rows: Iterable[ScoreRow]) -> str:
+    """Rows as CSV lines; distances and overlaps with six significant digits.
+
+    Example:
+        >>> print(format_rows([ScoreRow("a", "t1", "WT", 2 / 3, 1.0, 1.0, 2.0, 1.0, 1.0, 4, 5)]), end="")
+        a,t1,WT,0.666667,1,1,2,1,1,4,5
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        writer.writerow([*row[:3], *(f"{value:.6g}" for value in row[3:-2]), *row[-2:]])
+    return text.getvalue()
+
+
+def read_rows(path: str | Path) -> tuple[list[str], list[str], list[ScoreRow]]:
+    """Modalities, regions and rows of a file; an unfinished last line, left by a killed process, is dropped.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when it is not a score table of this version, or a row cannot be read; the line is named.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"score table {path} does not exist")
+    first, _, body = path.read_text(encoding="utf-8").partition("\n")
+    facts = _facts(path, first)
+    columns, _, body = body.partition("\n")
+    if columns.split(",") != list(ScoreRow._fields):
+        raise ValueError(f"{path} line 2: expected the columns {','.join(ScoreRow._fields)}, got {columns!r}")
+    complete = body[: body.rfind("\n") + 1]
+    rows = [_row(path, number, cells) for number, cells in enumerate(csv.reader(io.StringIO(complete)), start=3)]
+    return facts["modalities"], facts["regions"], rows
+
+
+def _facts(path: Path, line: str) -> dict[str, list[str]]:
+    try:
+        facts = json.loads(line.removeprefix("# "))
+    except json.JSONDecodeError:
+        facts = None
+    if not (isinstance(facts, dict) and facts.get("format") == FORMAT):
+        raise ValueError(f"{path} is not a score table of passion_monai: its first line should name {FORMAT!r}")
+    if facts.get("version") != VERSION:
+        raise ValueError(
+            f"{path} is a score table of version {facts.get('version')}, this passion_monai reads version {VERSION}: "
+            f"evaluate again, or read it with the version of the package that wrote it"
+        )
+    return facts
+
+
+def _row(path: Path, number: int, cells: list[str]) -> ScoreRow:
+    try:
+        case, subset, region, *values, reference, prediction = cells
+        return ScoreRow._make([case, subset, region, *map(float, values), int(reference), int(prediction)])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} line {number}: not a row of {len(ScoreRow._fields)} scores: {cells}") from error

@@ -1,0 +1,196 @@
+"""The table of this field: every modality subset x every region, kept per case so that any statistic can follow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passion_monai.data.messages import nearest
+from passion_monai.data.subsets import all_subsets, subset_name
+from passion_monai.metrics import render
+from passion_monai.metrics.conventions import apply_convention
+from passion_monai.metrics.rows import METRIC_NAMES, ScoreRow, format_rows, header, read_rows
+
+__all__ = ["SubsetTable"]
+
+
+class SubsetTable:
+    """Scores of every case for every modality subset and region, in memory and, when opened so, in a CSV file.
+
+    The last score of a (case, subset, region) counts; means and counts are computed on demand from the rows.
+
+    Args:
+        modalities: names in the config's order.
+        regions: names in the order of the columns.
+
+    Example:
+        >>> from passion_monai.metrics import score_case
+        >>> table = SubsetTable(["flair", "t1"], ["WT"])
+        >>> table.subsets
+        ['flair', 't1', 'flair+t1']
+        >>> labels = np.pad(np.ones((4, 4), dtype=int), 2)
+        >>> table.add("case_1", "flair", score_case(labels, labels, {"WT": (1,)}))
+        >>> table.add("case_2", "flair", score_case(0 * labels, labels, {"WT": (1,)}))
+        >>> table.mean("dice")[0], table.mean("hd95", convention="brats")[0], table.empty()[0]
+        (array([0.5]), array([187.]), array([1]))
+    """
+
+    def __init__(self, modalities: Sequence[str], regions: Sequence[str]) -> None:
+        self.modalities = list(modalities)
+        self.regions = list(regions)
+        self.presence = all_subsets(len(self.modalities))
+        self.subsets = [subset_name(row, self.modalities) for row in self.presence]
+        self._rows: dict[tuple[str, str, str], ScoreRow] = {}
+        self._path: Path | None = None
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> SubsetTable:
+        """The table a file holds.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+            ValueError: when it is not a score table of this version, or a row cannot be read.
+        """
+        modalities, regions, rows = read_rows(path)
+        table = cls(modalities, regions)
+        table.extend(rows)
+        return table
+
+    @classmethod
+    def open_csv(cls, path: str | Path, modalities: Sequence[str], regions: Sequence[str]) -> SubsetTable:
+        """A table that writes every row to a file as it is added, beginning with the rows the file already has.
+
+        Raises:
+            ValueError: when the file is of another version, or holds other modalities or regions.
+        """
+        path = Path(path)
+        table = cls(modalities, regions)
+        if path.exists():
+            found = cls.from_csv(path)
+            if (found.modalities, found.regions) != (table.modalities, table.regions):
+                raise ValueError(
+                    f"{path} holds modalities {found.modalities} and regions {found.regions}, this evaluation has "
+                    f"{table.modalities} and {table.regions}: choose another file or delete it"
+                )
+            table = found
+        table.to_csv(path)
+        table._path = path
+        return table
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write all rows, in place of what was there, in one step."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(header(self.modalities, self.regions) + format_rows(self.rows), encoding="utf-8")
+        draft.replace(path)
+
+    @property
+    def rows(self) -> list[ScoreRow]:
+        """All rows, in the order in which they were added."""
+        return list(self._rows.values())
+
+    @property
+    def cases(self) -> list[str]:
+        """Names of the scored cases, in the order in which they were added."""
+        return list(dict.fromkeys(case for case, _, _ in self._rows))
+
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        """Whether ``(case, subset)`` is scored for all regions, hence needs no evaluation any more."""
+        return all((*key, region) in self._rows for region in self.regions)
+
+    def add(self, case: str, subset: str, scores: Mapping[str, Mapping[str, float]]) -> None:
+        """Add the scores of all regions of a case, as `score_case` returns them.
+
+        Raises:
+            ValueError: when a subset, region or metric is not known or missing.
+        """
+        self._known("region", scores, self.regions)
+        lacking = [region for region in self.regions if region not in scores]
+        if lacking:
+            raise ValueError(f"scores of case {case!r} lack the regions {lacking}")
+        self.extend(_row(case, subset, region, scores[region]) for region in self.regions)
+
+    def extend(self, rows: Iterable[ScoreRow]) -> None:
+        """Add rows, from another process or another table of the same modalities and regions.
+
+        Raises:
+            ValueError: when a subset or region is not known.
+        """
+        rows = list(rows)
+        self._known("subset", {row.subset for row in rows}, self.subsets)
+        self._known("region", {row.region for row in rows}, self.regions)
+        self._rows.update({row[:3]: row for row in rows})
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(format_rows(rows))
+
+    def _known(self, kind: str, names: Iterable[str], known: list[str]) -> None:
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{kind} {name!r} is not in this table: {nearest(name, known)}")
+
+    def values(self, metric: str, subset: str, region: str, convention: str = "brats") -> dict[str, float]:
+        """One value per case, for a statistic over patients; NaN where the convention leaves a case out.
+
+        Raises:
+            ValueError: when metric, subset, region or convention is not known.
+        """
+        self._known("metric", [metric], list(METRIC_NAMES))
+        self._known("subset", [subset], self.subsets)
+        self._known("region", [region], self.regions)
+        rows = [row for row in self.rows if (row.subset, row.region) == (subset, region)]
+        raw = [getattr(row, metric) for row in rows]
+        sizes = [row.reference_voxels for row in rows], [row.prediction_voxels for row in rows]
+        settled = apply_convention(raw, *sizes, metric=metric, convention=convention)
+        return dict(zip((row.case for row in rows), settled.tolist(), strict=True))
+
+    def mean(self, metric: str = "dice", convention: str = "brats") -> NDArray[np.float64]:
+        """Mean over cases, shape ``(subsets, regions)``; NaN where nothing was scored or nothing is defined."""
+        return np.array(
+            [[_mean(self.values(metric, s, r, convention).values()) for r in self.regions] for s in self.subsets]
+        )
+
+    def averages(self, metric: str = "dice", convention: str = "brats") -> NDArray[np.float64]:
+        """Mean over the subsets of the means over cases, the paper's last row, shape ``(regions,)``."""
+        return np.array([_mean(column) for column in self.mean(metric, convention).T])
+
+    def count(self) -> NDArray[np.int64]:
+        """Number of scored cases, shape ``(subsets, regions)``."""
+        return self._count(self.rows)
+
+    def empty(self) -> NDArray[np.int64]:
+        """Number of cases in which the prediction, the reference or both are empty, shape ``(subsets, regions)``."""
+        return self._count([row for row in self.rows if not (row.reference_voxels and row.prediction_voxels)])
+
+    def _count(self, rows: list[ScoreRow]) -> NDArray[np.int64]:
+        counts = np.zeros((len(self.subsets), len(self.regions)), dtype=np.int64)
+        for row in rows:
+            counts[self.subsets.index(row.subset), self.regions.index(row.region)] += 1
+        return counts
+
+    def to_text(self, convention: str = "brats", hd: str = "hd95") -> str:
+        """The table as text for a terminal of 120 columns, see `render.to_text`."""
+        return render.to_text(self, convention, hd)
+
+    def to_markdown(self, convention: str = "brats", hd: str = "hd95") -> str:
+        """The table as Markdown, see `render.to_markdown`."""
+        return render.to_markdown(self, convention, hd)
+
+
+def _row(case: str, subset: str, region: str, scores: Mapping[str, float]) -> ScoreRow:
+    wanted = ScoreRow._fields[3:]
+    if set(scores) != set(wanted):
+        raise ValueError(
+            f"scores[{region!r}] of case {case!r} must hold exactly {', '.join(wanted)}; got {', '.join(scores)}"
+        )
+    return ScoreRow._make([case, subset, region, *(scores[name] for name in wanted)])
+
+
+def _mean(values: Iterable[float]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")
