@@ -100,13 +100,18 @@ def surface(mask: Mask) -> Mask:
 
 def _directed(start: Mask, goal: Mask, size: NDArray[np.float64]) -> NDArray[np.float64]:
     distances = np.zeros(np.count_nonzero(start))
-    apart = np.argwhere(start & ~goal)
+    apart = _points(start & ~goal, size)
     if len(apart) and not goal.any():
         distances[:] = np.inf
     elif len(apart):  # the voxels that lie on both surfaces keep their zero
-        tree = cKDTree(np.argwhere(goal) * size, balanced_tree=False, compact_nodes=False)
-        distances[: len(apart)] = tree.query(apart * size)[0]
+        tree = cKDTree(_points(goal, size), balanced_tree=False, compact_nodes=False)
+        distances[: len(apart)] = tree.query(apart)[0]
     return distances
+
+
+def _points(mask: Mask, size: NDArray[np.float64]) -> NDArray[np.float64]:
+    index = np.flatnonzero(mask)  # np.argwhere is ten times slower on three axes
+    return np.stack(np.unravel_index(index, mask.shape), axis=1) * size
 
 
 def hausdorff(

@@ -109,7 +109,8 @@ def test_random_masks_equal_monai_and_the_book(a, b):
     if not (a.any() and b.any()):
         return
     spacing = (3.0, 1.0, 0.5)
-    assert hausdorff(a, b, 95, spacing) == pytest.approx(monai_hausdorff(a, b, 95, spacing), rel=1e-6)
+    # MONAI interpolates in float32, whose rounding of the rank shows between voxels that lie far apart
+    assert hausdorff(a, b, 95, spacing) == pytest.approx(monai_hausdorff(a, b, 95, spacing), rel=1e-5)
     pooled = np.percentile(np.concatenate(brute_distances(a, b, spacing)), 95)
     assert hausdorff(a, b, 95, spacing, "pooled") == pytest.approx(pooled, rel=1e-12)
 
