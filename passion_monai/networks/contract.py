@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Decoded", "IncompleteSegmenter", "TrainingOutput", "students"]
+__all__ = ["Decoded", "IncompleteSegmenter", "TrainingOutput", "capturing", "students"]
 
 
 class Decoded(NamedTuple):
@@ -76,7 +76,10 @@ class IncompleteSegmenter(nn.Module):
         spatial_dims: 2 or 3.
         num_modalities: ``M >= 1``.
         num_classes: ``K >= 2``, background included.
-        divisor: every spatial size of the input must be a multiple of it.
+        divisor: every spatial size of the input must be a multiple of it, and at least twice of it.
+
+    Raises:
+        ValueError: when one of the numbers is out of its range.
     """
 
     def __init__(self, spatial_dims: int, num_modalities: int, num_classes: int, divisor: int) -> None:
@@ -114,7 +117,11 @@ class IncompleteSegmenter(nn.Module):
         raise NotImplementedError
 
     def auxiliary(self, features: list[Tensor]) -> list[Tensor]:
-        """Logits ``(B, K, *S)`` of the weight-shared decoder for every modality of ``features`` (any number of them)."""
+        """Logits ``(B, K, *S)`` of the weight-shared decoder, one entry for every modality in ``features``.
+
+        Args:
+            features: what `encode` returned, or any selection along its axes B and M.
+        """
         raise NotImplementedError
 
     def forward(self, x: Tensor, presence: Tensor | None = None) -> Tensor:
@@ -133,5 +140,52 @@ class IncompleteSegmenter(nn.Module):
         return self.decode(self.encode(x, presence), presence).logits
 
     def check(self, x: Tensor, presence: Tensor) -> None:
-        """Raise a ``ValueError`` that says what is wrong with the input and what would fit."""
-        raise NotImplementedError
+        """Say what is wrong with an input before anything is computed, and what would fit.
+
+        Whether a row of ``presence`` is empty is a question about data, so it is not asked while a graph is captured
+        (tracing, compiling, exporting).
+
+        Args:
+            x: images ``(B, M, *S)``.
+            presence: ``(B, M)`` bool.
+
+        Raises:
+            ValueError: when ``x`` or ``presence`` has another shape, a spatial size is no multiple of ``divisor`` or
+                smaller than twice of it (a deepest level of one voxel cannot be normalised), or a row is empty.
+            TypeError: when ``presence`` is not boolean.
+        """
+        size = [int(n) for n in x.shape[2:]]
+        if len(size) != self.spatial_dims or x.shape[1] != self.num_modalities:
+            raise ValueError(
+                f"expected images of shape (B, {self.num_modalities}, *S) with {self.spatial_dims} spatial axes, "
+                f"got {_bracketed([int(n) for n in x.shape])}"
+            )
+        good = [max(2, (n + self.divisor - 1) // self.divisor) * self.divisor for n in size]
+        if good != size:
+            raise ValueError(
+                f"spatial size {_bracketed(size)} is not divisible by {self.divisor} or smaller than "
+                f"{2 * self.divisor}: pad to {_bracketed(good)}"
+            )
+        if presence.dtype != torch.bool:
+            raise TypeError(f"presence must be boolean, got {presence.dtype}: compare it with 0 first")
+        if list(presence.shape) != list(x.shape[:2]):
+            raise ValueError(
+                f"presence must have shape (B, M) = {_bracketed([int(n) for n in x.shape[:2]])}, "
+                f"got {_bracketed([int(n) for n in presence.shape])}"
+            )
+        if not capturing():
+            empty = (~presence.any(dim=1)).nonzero().flatten()
+            if empty.numel() > 0:
+                raise ValueError(f"presence[{int(empty[0])}] is empty: every case needs at least one modality")
+
+
+def capturing() -> bool:
+    """Whether a graph is being captured (tracing, compiling, exporting), so that no branch may depend on data."""
+    if torch.jit.is_scripting():
+        return False
+    else:  # TorchScript leaves only a literal else branch uncompiled
+        return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def _bracketed(numbers: list[int]) -> str:
+    return "(" + ", ".join([str(n) for n in numbers]) + ")"

@@ -1,0 +1,217 @@
+"""Building blocks that the paper's three backbones share, for images (2D) and volumes (3D).
+
+Own convolution block instead of `monai.networks.blocks.Convolution`: that one has no padding mode, and the published
+networks pad by reflection. Own transformer block instead of MONAI's: that one has no dropout on the attention branch.
+
+Reference:
+    Zhang et al., "mmFormer", MICCAI 2022; Ding et al., "RFNet", ICCV 2021; Shi et al., "M2FTrans", JBHI 2023; in the
+    form they have in the code release of PASSION (ACM MM 2024).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.blocks import MLPBlock
+from monai.networks.layers import Conv, Norm
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "AuxiliaryDecoder",
+    "ConvNormAct",
+    "Encoder",
+    "FusionBlock",
+    "Merge",
+    "Rise",
+    "TransformerBlock",
+    "initialise",
+]
+
+
+class ConvNormAct(nn.Module):
+    """Convolution, instance norm (no affine parameters) and leaky ReLU (slope 0.2).
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the input ``(B, C_in, *S)``.
+        out_channels: channels of the output ``(B, C_out, *S / stride)``.
+        kernel_size: 1 or 3; padded so that stride 1 keeps the size.
+        stride: 1, or 2 to halve the size.
+        order: ``"post"`` convolves first, ``"pre"`` normalises first.
+        padding_mode: ``"reflect"`` or ``"zeros"``.
+
+    Raises:
+        ValueError: when ``order`` is neither ``"post"`` nor ``"pre"``.
+
+    Example:
+        >>> ConvNormAct(2, 1, 4, stride=2)(torch.rand(1, 1, 8, 8)).shape
+        torch.Size([1, 4, 4, 4])
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        order: str = "post",
+        padding_mode: str = "reflect",
+    ) -> None:
+        super().__init__()
+        if order not in ("post", "pre"):
+            raise ValueError(f"order must be 'post' or 'pre', got {order!r}")
+        self.norm_first = order == "pre"
+        self.conv = Conv[Conv.CONV, spatial_dims](
+            in_channels, out_channels, kernel_size, stride, kernel_size // 2, padding_mode=padding_mode
+        )
+        self.norm = Norm[Norm.INSTANCE, spatial_dims](in_channels if self.norm_first else out_channels)
+        self.act = nn.LeakyReLU(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From ``(B, C_in, *S)`` to ``(B, C_out, *S / stride)``."""
+        if self.norm_first:
+            return self.conv(self.act(self.norm(x)))
+        return self.act(self.norm(self.conv(x)))
+
+
+class Encoder(nn.Module):
+    """Residual encoder of one modality; stage: ``a = c1(x); a + c3(c2(a))``. All stages but the first halve the size.
+
+    Args:
+        spatial_dims: 2 or 3.
+        channels: channels of every stage, finest first.
+        order: see `ConvNormAct`; with ``"pre"`` the very first convolution is bare.
+
+    Example:
+        >>> [level.shape[1:] for level in Encoder(2, (4, 8))(torch.rand(1, 1, 8, 8))]
+        [torch.Size([4, 8, 8]), torch.Size([8, 4, 4])]
+    """
+
+    def __init__(self, spatial_dims: int, channels: Sequence[int], order: str = "post") -> None:
+        super().__init__()
+        self.enter = nn.ModuleList()
+        self.refine = nn.ModuleList()
+        for stage, (c_in, c_out) in enumerate(zip([1, *channels], channels, strict=False)):
+            block = ConvNormAct(spatial_dims, c_in, c_out, stride=1 if stage == 0 else 2, order=order)
+            self.enter.append(block.conv if stage == 0 and order == "pre" else block)
+            self.refine.append(nn.Sequential(*[ConvNormAct(spatial_dims, c_out, c_out, order=order) for _ in range(2)]))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """From ``(b, 1, *S)`` to one level a stage, ``(b, C_l, *S / 2^l)``."""
+        levels: list[Tensor] = []
+        for enter, refine in zip(self.enter, self.refine):  # noqa: B905 - TorchScript knows no `strict`
+            x = enter(x)
+            x = x + refine(x)
+            levels.append(x)
+        return levels
+
+
+class Rise(nn.Sequential):
+    """Linear upsampling by 2 (corners aligned), then a 3-wide convolution: ``(B, C_in, *S)`` to ``(B, C_out, *2S)``."""
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, order: str) -> None:
+        super().__init__(
+            nn.Upsample(scale_factor=2, mode="trilinear" if spatial_dims == 3 else "bilinear", align_corners=True),
+            ConvNormAct(spatial_dims, in_channels, out_channels, order=order),
+        )
+
+
+class Merge(nn.Module):
+    """Join two feature maps of C channels each: concatenation, 3-wide and 1-wide convolution back to C channels."""
+
+    def __init__(self, spatial_dims: int, channels: int, order: str) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(
+            ConvNormAct(spatial_dims, 2 * channels, channels, order=order),
+            ConvNormAct(spatial_dims, channels, channels, kernel_size=1, order=order),
+        )
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Both ``(B, C, *S)``, and so is the result."""
+        return self.mix(torch.cat([first, second], dim=1))
+
+
+class FusionBlock(nn.Sequential):
+    """Convolutions 1, 3, 1 wide from concatenated modalities ``(B, C_in, *S)`` to ``(B, C, *S)``."""
+
+    def __init__(self, spatial_dims: int, in_channels: int, channels: int, order: str, padding_mode: str) -> None:
+        super().__init__(
+            ConvNormAct(spatial_dims, in_channels, channels, 1, order=order, padding_mode=padding_mode),
+            ConvNormAct(spatial_dims, channels, channels, 3, order=order, padding_mode=padding_mode),
+            ConvNormAct(spatial_dims, channels, channels, 1, order=order, padding_mode=padding_mode),
+        )
+
+
+class AuxiliaryDecoder(nn.Module):
+    """U-shaped decoder for one modality alone, one instance shared by all modalities.
+
+    Args:
+        spatial_dims: 2 or 3.
+        channels: channels of the encoder's stages, finest first.
+        num_classes: channels of the logits.
+        order: see `ConvNormAct`.
+    """
+
+    def __init__(self, spatial_dims: int, channels: Sequence[int], num_classes: int, order: str) -> None:
+        super().__init__()
+        upwards = list(zip(channels[:0:-1], channels[-2::-1], strict=True))
+        self.rises = nn.ModuleList([Rise(spatial_dims, deep, fine, order) for deep, fine in upwards])
+        self.merges = nn.ModuleList([Merge(spatial_dims, fine, order) for _, fine in upwards])
+        self.classifier = Conv[Conv.CONV, spatial_dims](channels[0], num_classes, 1)
+
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        """From the levels ``(b, C_l, *S_l)``, finest first, to logits ``(b, K, *S)``."""
+        x = levels[-1]
+        for step, (rise, merge) in enumerate(zip(self.rises, self.merges)):  # noqa: B905
+            x = merge(rise(x), levels[len(levels) - 2 - step])
+        return self.classifier(x)
+
+    def per_modality(self, levels: list[Tensor]) -> list[Tensor]:
+        """From levels ``(B, M, C_l, *S_l)`` to M logits ``(B, K, *S)``; one by one, which takes least memory."""
+        return [self([level[:, m] for level in levels]) for m in range(levels[0].shape[1])]
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm transformer block: ``x + A(LN(x))``, then ``x + MLP(LN(x))``.
+
+    Attention has no bias in queries, keys and values; dropout acts on the attention weights, on the projection, on the
+    branch, and twice in the MLP.
+
+    Args:
+        embed_dim: D, channels of a token.
+        num_heads: attention heads; must divide D.
+        mlp_dim: hidden width of the MLP.
+        dropout: probability of every dropout.
+
+    Raises:
+        ValueError: when ``num_heads`` does not divide ``embed_dim``.
+    """
+
+    def __init__(self, embed_dim: int, num_heads: int, mlp_dim: int, dropout: float) -> None:
+        super().__init__()
+        if embed_dim % num_heads != 0:
+            raise ValueError(f"embed_dim ({embed_dim}) must be a multiple of num_heads ({num_heads})")
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.attention_norm = nn.LayerNorm(embed_dim)
+        self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=False)
+        self.project = nn.Sequential(nn.Linear(embed_dim, embed_dim), nn.Dropout(dropout), nn.Dropout(dropout))
+        self.mlp_norm = nn.LayerNorm(embed_dim)
+        self.mlp = MLPBlock(embed_dim, mlp_dim, dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """From ``(B, N, D)`` to ``(B, N, D)``."""
+        B, N, D = tokens.shape
+        qkv = self.qkv(self.attention_norm(tokens)).reshape(B, N, 3, self.num_heads, D // self.num_heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        attended = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout if self.training else 0.0)
+        tokens = tokens + self.project(attended.transpose(1, 2).reshape(B, N, D))
+        return tokens + self.mlp(self.mlp_norm(tokens))
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw every convolution weight from Kaiming's normal distribution (fan in), in place, as the authors do."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight)

@@ -1,0 +1,122 @@
+"""One module a modality, run only on the cases that have the modality.
+
+Under the paper's missing rates about half of all (case, modality) pairs are absent, so half of the encoding is saved,
+exactly: an absent pair is never touched by arithmetic, and its features are zero.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from passion_monai.networks.contract import capturing
+
+__all__ = ["PerModality", "keep_only"]
+
+
+def keep_only(features: Tensor, keep: Tensor) -> Tensor:
+    """Zero what is not kept; unlike a product with a mask, this also holds for NaN and in the gradient.
+
+    Args:
+        features: ``(B, ...)`` or ``(B, M, ...)``.
+        keep: ``(B,)`` or ``(B, M)`` bool.
+
+    Returns:
+        Tensor shaped like ``features``.
+
+    Example:
+        >>> keep_only(torch.tensor([[1.0, float("nan")]]), torch.tensor([[True, False]]))
+        tensor([[1., 0.]])
+    """
+    dropped = ~keep.reshape(list(keep.shape) + [1] * (features.dim() - keep.dim()))
+    return features.masked_fill(dropped, 0.0)
+
+
+class PerModality(nn.Module):
+    """Module m sees modality m, of the cases that have it.
+
+    While a graph is captured (``torch.export``, ``torch.compile``, tracing) nothing may depend on data: then every
+    module runs on zero-filled input, and its output is masked; the result is the same.
+
+    In training, a modality that no case of the batch has still gets a gradient of exactly zero (its parameters enter
+    times zero), because DDP waits for every gradient and AdamW skips parameters without one.
+
+    Args:
+        branches: M modules, each from ``(b, C, *S)`` to a list of levels ``(b, C_l, *S_l)``.
+
+    Example:
+        >>> class Double(nn.Module):
+        ...     def forward(self, x: Tensor) -> list[Tensor]:
+        ...         return [2 * x]
+        >>> x = torch.tensor([[1.0, float("nan")], [3.0, 4.0]])[:, :, None, None]
+        >>> PerModality([Double(), Double()])(x, ~x.isnan().flatten(2).any(2))[0].flatten(1)
+        tensor([[2., 0.],
+                [6., 8.]])
+    """
+
+    def __init__(self, branches: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor, available: Tensor) -> list[Tensor]:
+        """Run the modules.
+
+        Args:
+            x: ``(B, M, C, *S)``; entries that are not available may hold anything.
+            available: ``(B, M)`` bool, true somewhere.
+
+        Returns:
+            Level l: ``(B, M, C_l, *S_l)``, zero where not available.
+
+        Raises:
+            ValueError: when no case has any modality.
+        """
+        if capturing():
+            return self._run_all(x, available)
+        rows = [available[:, m].nonzero().flatten() for m in range(available.shape[1])]
+        found: list[list[Tensor]] = []
+        template: list[Tensor] = []
+        for m, branch in enumerate(self.branches):
+            levels: list[Tensor] = []
+            if rows[m].numel() > 0:
+                levels = branch(_take(x[:, m], rows[m]))
+                template = levels
+            found.append(levels)
+        if len(template) == 0:
+            raise ValueError("no case has any modality: available is false everywhere")
+        zeros = [level.new_zeros([x.shape[0]] + list(level.shape[1:])) for level in template]  # noqa: RUF005
+        if not torch.jit.is_scripting() and self.training and torch.is_grad_enabled():
+            zeros[0] = self._with_idle(zeros[0], [len(levels) == 0 for levels in found])
+        stacked: list[Tensor] = []
+        for n, zero in enumerate(zeros):
+            stacked.append(torch.stack([_place(found[m], n, rows[m], zero) for m in range(len(found))], dim=1))
+        return stacked
+
+    def _run_all(self, x: Tensor, available: Tensor) -> list[Tensor]:
+        seen = keep_only(x, available)
+        found: list[list[Tensor]] = []
+        for m, branch in enumerate(self.branches):
+            found.append([keep_only(level, available[:, m]) for level in branch(seen[:, m])])
+        stacked: list[Tensor] = []
+        for n in range(len(found[0])):
+            stacked.append(torch.stack([levels[n] for levels in found], dim=1))
+        return stacked
+
+    @torch.jit.unused
+    def _with_idle(self, zero: Tensor, idle: list[bool]) -> Tensor:
+        """Add zero times every parameter of the idle branches."""
+        for branch, skipped in zip(self.branches, idle, strict=True):
+            if skipped:
+                for parameter in branch.parameters():
+                    zero = zero + 0.0 * parameter.sum()
+        return zero
+
+
+def _take(x: Tensor, rows: Tensor) -> Tensor:
+    return x if rows.numel() == x.shape[0] else x.index_select(0, rows)
+
+
+def _place(levels: list[Tensor], n: int, rows: Tensor, zero: Tensor) -> Tensor:
+    if len(levels) == 0:
+        return zero
+    return levels[n] if rows.numel() == zero.shape[0] else zero.index_copy(0, rows, levels[n])
