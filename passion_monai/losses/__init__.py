@@ -1,1 +1,37 @@
+"""The loss terms as pure functions on tensors, one value per case; thin modules where there is state."""
 
+from passion_monai.losses.distillation import modality_distillation, pixel_distillation
+from passion_monai.losses.options import variant_options
+from passion_monai.losses.preference import EpochMean, PreferenceWeights, relative_preference, updated_weights
+from passion_monai.losses.prototype_classification import (
+    PrototypeClassification,
+    modality_classification,
+    prototype_cross_entropy,
+)
+from passion_monai.losses.prototypes import (
+    class_prototypes,
+    modality_prototype_distillation,
+    prototype_distillation,
+    similarity_maps,
+)
+from passion_monai.losses.segmentation import SegmentationLoss, auxiliary_losses, segmentation_loss
+
+__all__ = [
+    "EpochMean",
+    "PreferenceWeights",
+    "PrototypeClassification",
+    "SegmentationLoss",
+    "auxiliary_losses",
+    "class_prototypes",
+    "modality_classification",
+    "modality_distillation",
+    "modality_prototype_distillation",
+    "pixel_distillation",
+    "prototype_cross_entropy",
+    "prototype_distillation",
+    "relative_preference",
+    "segmentation_loss",
+    "similarity_maps",
+    "updated_weights",
+    "variant_options",
+]

@@ -1,1 +1,9 @@
+"""The methods compared: one file each, one `nn.Module` each; they differ only in the terms they add to L_seg."""
 
+from passion_monai.methods.base import Method
+from passion_monai.methods.baseline import Baseline
+from passion_monai.methods.moddrop import ModDrop
+from passion_monai.methods.passion import Passion
+from passion_monai.methods.pmr import PMR
+
+__all__ = ["PMR", "Baseline", "Method", "ModDrop", "Passion"]

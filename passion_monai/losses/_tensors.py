@@ -1,0 +1,108 @@
+"""What every loss does to its tensors first: full precision, one mask per class, one size, one value per case."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["case_values", "class_masks", "full_precision", "resize", "select_cases"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+INTERPOLATION = {3: "linear", 4: "bilinear", 5: "trilinear"}  # by the number of axes of (B, K, *S)
+
+
+def full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a loss compute in float32 whatever autocast does; float64 stays float64, tensor subclasses become plain.
+
+    Half precision overflows in sums over a volume and turns small divergences negative.
+
+    Example:
+        >>> @full_precision
+        ... def inner(a, b):
+        ...     return (a @ b).dtype
+        >>> with torch.autocast("cpu", dtype=torch.bfloat16):
+        ...     inner(torch.ones(2, 2), torch.ones(2, 2, dtype=torch.bfloat16))
+        torch.float32
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        plain_args = [_plain(value) for value in args]
+        plain_kwargs = {name: _plain(value) for name, value in kwargs.items()}
+        device = next(v.device for v in (*plain_args, *plain_kwargs.values()) if isinstance(v, Tensor))
+        with torch.autocast(device.type, enabled=False):
+            return function(*plain_args, **plain_kwargs)
+
+    return wrapper
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    value = value if type(value) is Tensor else value.as_subclass(Tensor)
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+
+
+@full_precision
+def class_masks(target: Tensor, num_classes: int) -> Tensor:
+    """One boolean mask per class.
+
+    Args:
+        target: ``(B, 1, *S)``, integer labels ``0 .. K - 1`` in any dtype.
+        num_classes: ``K``.
+
+    Returns:
+        ``(B, K, *S)`` bool; exactly one class is true in every voxel.
+
+    Raises:
+        ValueError: when the shape is not ``(B, 1, *S)`` or a label is not one of the K classes.
+
+    Example:
+        >>> class_masks(torch.tensor([[[0, 2, 2]]]), num_classes=3)[0].int()
+        tensor([[1, 0, 0],
+                [0, 0, 0],
+                [0, 1, 1]], dtype=torch.int32)
+    """
+    if target.ndim < 3 or target.shape[1] != 1:
+        raise ValueError(f"target must hold labels of shape (B, 1, *S), got {tuple(target.shape)}")
+    classes = torch.arange(num_classes, device=target.device, dtype=target.dtype)
+    masks = target == classes.view(1, -1, *[1] * (target.ndim - 2))
+    if int(masks.sum()) != target.numel():
+        found = target.unique()
+        strange = found[~torch.isin(found, classes)].tolist()
+        raise ValueError(
+            f"target holds the labels {strange[:5]}, but num_classes={num_classes} allows only 0 .. {num_classes - 1}: "
+            f"map the labels when the data is loaded"
+        )
+    return masks
+
+
+def resize(x: Tensor, size: torch.Size) -> Tensor:
+    """Linear interpolation to the spatial size ``size``, corners aligned; the tensor itself when it has that size."""
+    if x.shape[2:] == size:
+        return x
+    return F.interpolate(x, size=tuple(size), mode=INTERPOLATION[x.ndim], align_corners=True)
+
+
+def select_cases(x: Tensor, rows: Tensor) -> Tensor:
+    """``x[rows]`` for a boolean ``rows`` (B,), without a copy when it is all of them."""
+    return x if bool(rows.all()) else x[rows]
+
+
+def case_values(values: Tensor, rows: Tensor) -> Tensor:
+    """Put the values of some cases at their places in the batch, zero elsewhere.
+
+    Args:
+        values: ``(b,)``.
+        rows: ``(B,)`` bool with ``b`` true entries.
+
+    Example:
+        >>> case_values(torch.tensor([5.0, 7.0]), torch.tensor([True, False, True]))
+        tensor([5., 0., 7.])
+    """
+    return values.new_zeros(rows.shape).masked_scatter(rows, values)

@@ -1,0 +1,144 @@
+"""Pixel-wise self-distillation: what one modality predicts alone is pulled towards what all of them predict together.
+
+The teacher is the network itself, decoded from every present modality and cut off from the gradient; a student is the
+same decoder fed with one modality.
+
+Reference:
+    Shi et al., "PASSION: Towards Effective Incomplete Multi-Modal Medical Image Segmentation with Imbalanced Missing
+    Rates", ACM Multimedia 2024. https://arxiv.org/abs/2407.14796
+"""
+
+import torch
+from torch import Tensor
+
+from passion_monai.losses._tensors import case_values, full_precision, resize, select_cases
+from passion_monai.networks.contract import Decoded, TrainingOutput, students
+
+__all__ = ["DIRECTIONS", "modality_distillation", "pixel_distillation"]
+
+DIRECTIONS = ("teacher_student", "student_teacher")
+
+
+def pixel_distillation(
+    student: Tensor,
+    teacher: Tensor,
+    temperature: float = 4.0,
+    *,
+    direction: str = "teacher_student",
+    floor: float = 0.0,
+    class_mean: bool = False,
+    size: torch.Size | None = None,
+) -> Tensor:
+    r"""Tempered Kullback-Leibler divergence between teacher and student at one level, one value per case (Eq. 3).
+
+    .. math::
+        \ell_b = \frac{T^2}{|\Omega|} \sum_{v \in \Omega} \sum_{k=1}^{K}
+            q^{t}_{bkv} \log \frac{q^{t}_{bkv}}{q^{s}_{bkv}},
+        \qquad q = \operatorname{softmax}_k(z / T)
+
+    Args:
+        student: logits decoded from a single modality, ``(B, K, *S)``, any number of spatial axes.
+        teacher: logits decoded from all present modalities, same shape; no gradient reaches it.
+        temperature: T > 0, how much both predictions are softened.
+        direction: ``"teacher_student"`` is KL(teacher || student) as above; ``"student_teacher"`` is the order printed
+            in Eq. 3.
+        floor: smallest probability that enters a logarithm (the authors' code: 0.005).
+        class_mean: divide by the number of classes too, as the authors' code does.
+        size: spatial size to upsample the softened probabilities to before they are compared; None compares them at
+            the resolution they have.
+
+    Returns:
+        ``(B,)``, float32 (float64 for float64 logits) also under autocast.
+
+    Raises:
+        ValueError: when the shapes differ, ``temperature`` is not positive or ``direction`` is unknown.
+
+    Example:
+        >>> agree = torch.zeros(1, 2, 4, 4)
+        >>> pixel_distillation(agree, agree)
+        tensor([0.])
+        >>> sure = torch.stack([torch.full((1, 4, 4), 8.0), torch.zeros(1, 4, 4)], dim=1)
+        >>> pixel_distillation(agree, sure)
+        tensor([5.2450])
+        >>> pixel_distillation(agree, sure, direction="student_teacher")
+        tensor([6.9405])
+    """
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"student and teacher logits must have the same shape (B, K, *S), "
+            f"got {tuple(student.shape)} and {tuple(teacher.shape)}"
+        )
+    if temperature <= 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}, got {direction!r}")
+    log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
+    log_student = _log_softened(student, temperature, floor, size)
+    return _divergence(log_student, log_teacher, temperature, direction, class_mean)
+
+
+@full_precision
+def _log_softened(logits: Tensor, temperature: float, floor: float, size: torch.Size | None) -> Tensor:
+    if floor == 0 and size is None:
+        return (logits / temperature).log_softmax(dim=1)
+    q = (logits / temperature).softmax(dim=1)
+    q = q if size is None else resize(q, size)
+    return q.clamp(min=floor or torch.finfo(q.dtype).tiny).log()
+
+
+def _divergence(
+    log_student: Tensor, log_teacher: Tensor, temperature: float, direction: str, class_mean: bool
+) -> Tensor:
+    if direction == "teacher_student":
+        pointwise = log_teacher.exp() * (log_teacher - log_student)
+    else:
+        pointwise = log_student.exp() * (log_student - log_teacher)
+    values = pointwise.flatten(2).mean(dim=2)
+    return temperature**2 * (values.mean(dim=1) if class_mean else values.sum(dim=1))
+
+
+def modality_distillation(
+    output: TrainingOutput,
+    temperature: float = 4.0,
+    *,
+    level_decay: float = 1.0,
+    upsample: bool = False,
+    direction: str = "teacher_student",
+    floor: float = 0.0,
+    class_mean: bool = False,
+) -> Tensor:
+    r"""`pixel_distillation` of every student, summed over the levels with weights ``level_decay ** l`` (Eq. 3).
+
+    The teacher's probabilities are computed once a level and shared by all students.
+
+    Args:
+        output: a training pass whose ``unimodal`` is filled.
+        temperature: T > 0.
+        level_decay: weight of a level relative to the next finer one; the output itself is level 0.
+        upsample: compare deep levels at input resolution instead of their own.
+        direction: see `pixel_distillation`.
+        floor: see `pixel_distillation`.
+        class_mean: see `pixel_distillation`.
+
+    Returns:
+        ``(B, M)``, zero for pairs that are no students: the modality is not available, or is all the teacher saw.
+    """
+    rows = students(output.presence, output.available)
+    size = output.fused.logits.shape[2:] if upsample else None
+    total = torch.zeros(rows.shape, device=rows.device)
+    for level, teacher in enumerate(_levels(output.fused)):
+        log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
+        columns = []
+        for m, decoded in enumerate(output.unimodal):
+            values = torch.zeros(0, device=rows.device)
+            if decoded is not None:
+                log_student = _log_softened(_levels(decoded)[level], temperature, floor, size)
+                shared = select_cases(log_teacher, rows[:, m])
+                values = _divergence(log_student, shared, temperature, direction, class_mean)
+            columns.append(case_values(values, rows[:, m]))
+        total = total + level_decay**level * torch.stack(columns, dim=1)
+    return total
+
+
+def _levels(decoded: Decoded) -> list[Tensor]:
+    return [decoded.logits, *decoded.deep_logits]
