@@ -7,17 +7,35 @@ from passion_monai.data.availability import (
     read_availability,
     write_availability,
 )
+from passion_monai.data.cases import brats_cases, case_lists, load_data_list
+from passion_monai.data.dataset import CaseDataset
 from passion_monai.data.drawing import draw_availability, missing_rates
 from passion_monai.data.published import published_split, published_table_path, published_tables
 from passion_monai.data.subsets import all_subsets, draw_subset, parse_subset, subset_name
+from passion_monai.data.transforms import (
+    CropToAvailabled,
+    LoadImageModalitiesd,
+    MapLabelsd,
+    MarkMissingd,
+    RandPlaneRotated,
+)
 
 __all__ = [
+    "CaseDataset",
+    "CropToAvailabled",
+    "LoadImageModalitiesd",
+    "MapLabelsd",
+    "MarkMissingd",
+    "RandPlaneRotated",
     "all_subsets",
     "apply_availability",
     "availability_report",
     "availability_table",
+    "brats_cases",
+    "case_lists",
     "draw_availability",
     "draw_subset",
+    "load_data_list",
     "missing_rates",
     "parse_subset",
     "published_split",

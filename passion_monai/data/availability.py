@@ -88,7 +88,9 @@ def _truth(cell: str | None, where: str) -> bool:
     return truth
 
 
-def write_availability(path: str | PathLike[str], table: Mapping[str, Iterable[bool]], modalities: Sequence[str]) -> None:
+def write_availability(
+    path: str | PathLike[str], table: Mapping[str, Iterable[bool]], modalities: Sequence[str]
+) -> None:
     """Write a table that `read_availability` reads.
 
     Args:
@@ -213,7 +215,9 @@ def _check_same_cases(cases: Sequence[str], table: Mapping[str, Sequence[bool]])
     unknown = [case for case in table if case not in set(cases)]
     if unknown:
         hint = nearest(unknown[0], cases) if len(cases) <= 8 else "check the names, or delete these rows"
-        raise ValueError(f"the availability table names cases that are not in the training list: {few(unknown)}; {hint}")
+        raise ValueError(
+            f"the availability table names cases that are not in the training list: {few(unknown)}; {hint}"
+        )
     lacking = [case for case in cases if case not in table]
     if lacking:
         raise ValueError(f"the availability table lacks training cases: {few(lacking)}; add a row for each")

@@ -226,7 +226,9 @@ def case_lists(
     if not 0 < validation_fraction < 1:
         raise ValueError(f"validation_fraction must be in (0, 1), got {validation_fraction}")
     if data_list_file_path:
-        lists = {s: load_data_list(data_list_file_path, dataset_dir, modalities, s) for s in _sections(data_list_file_path)}
+        lists = {
+            s: load_data_list(data_list_file_path, dataset_dir, modalities, s) for s in _sections(data_list_file_path)
+        }
         source = f"data list {data_list_file_path}"
     else:
         lists = _folder_lists(Path(dataset_dir), modalities)

@@ -1,0 +1,9 @@
+"""MONAI dictionary transforms for cases that lack modalities."""
+
+from passion_monai.data.transforms.cropping import CropToAvailabled
+from passion_monai.data.transforms.labels import MapLabelsd
+from passion_monai.data.transforms.loading import LoadImageModalitiesd
+from passion_monai.data.transforms.missing import MarkMissingd
+from passion_monai.data.transforms.rotation import RandPlaneRotated
+
+__all__ = ["CropToAvailabled", "LoadImageModalitiesd", "MapLabelsd", "MarkMissingd", "RandPlaneRotated"]
