@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -53,6 +54,7 @@ def score_case(
     reference: ArrayLike,
     regions: Regions,
     spacing: float | Sequence[float] | None = None,
+    distances: bool = True,
 ) -> dict[str, dict[str, float]]:
     """Every metric of every region of one case.
 
@@ -64,6 +66,7 @@ def score_case(
         reference: integer label map, same shape.
         regions: region name -> its labels.
         spacing: voxel size in mm, one number or one per axis; None is 1 mm.
+        distances: off leaves every distance NaN, for validations while training, where only Dice is read.
 
     Returns:
         Region name -> the metrics of `METRICS`, ``reference_voxels`` and ``prediction_voxels``.
@@ -83,20 +86,30 @@ def score_case(
     ours, theirs = as_label_maps(prediction, reference)
     if not any(0 in members for members in regions.values()):
         ours, theirs = crop_to_union(ours, theirs)
-    return {name: _score_region(_union(ours, m), _union(theirs, m), spacing) for name, m in regions.items()}
+    return {name: _score_region(_union(ours, m), _union(theirs, m), spacing, distances) for name, m in regions.items()}
 
 
-def _score_region(prediction: Mask, reference: Mask, spacing: float | Sequence[float] | None) -> dict[str, float]:
+def _score_region(
+    prediction: Mask, reference: Mask, spacing: float | Sequence[float] | None, measure: bool
+) -> dict[str, float]:
+    scores = dict.fromkeys(METRICS, math.nan)
+    if measure:
+        scores |= _distances(prediction, reference, spacing)
+    return scores | {
+        "dice": dice(prediction, reference),
+        "reference_voxels": int(np.count_nonzero(reference)),
+        "prediction_voxels": int(np.count_nonzero(prediction)),
+    }
+
+
+def _distances(prediction: Mask, reference: Mask, spacing: float | Sequence[float] | None) -> dict[str, float]:
     distances = surface_distances(prediction, reference, spacing)
     return {
-        "dice": dice(prediction, reference),
         "hd95": distances.hausdorff(95, "monai"),
         "hd95_pooled": distances.hausdorff(95, "pooled"),
         "hd100": distances.hausdorff(100),
         "surface_dice_1mm": distances.surface_dice(1.0),
         "surface_dice_2mm": distances.surface_dice(2.0),
-        "reference_voxels": int(np.count_nonzero(reference)),
-        "prediction_voxels": int(np.count_nonzero(prediction)),
     }
 
 

@@ -1,0 +1,79 @@
+"""From ``--dataset_dir`` and ``--availability`` to the lists of cases that a config's datasets take."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from passion_monai.data import apply_availability, availability_report, availability_table, case_lists, missing_rates
+
+__all__ = ["announce", "available_rows", "prepare_cases", "realised_rates"]
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_cases(
+    dataset_dir: str,
+    modalities: Sequence[str],
+    availability: Any = None,
+    seed: int = 0,
+    data_list_file_path: str | None = None,
+) -> dict[str, list[dict]]:
+    """Training, validation and test cases; the files of modalities that the table hides are never opened.
+
+    Args:
+        dataset_dir: folder of the cases.
+        modalities: names in channel order.
+        availability: anything `passion_monai.data.availability_table` takes; it applies to the training cases only.
+            None means: what is there is what there is.
+        seed: of drawn availability and of a drawn split.
+        data_list_file_path: JSON data list instead of the folder's own structure.
+
+    Returns:
+        ``training``, ``validation`` and ``test`` lists; ``test`` is the validation list when there is no test set.
+    """
+    cases = case_lists(dataset_dir, modalities, data_list_file_path=data_list_file_path, seed=seed)
+    table = availability_table(availability, [item["case"] for item in cases["training"]], modalities, seed=seed)
+    if table is not None:
+        cases["training"] = apply_availability(cases["training"], table, modalities)
+    cases["test"] = cases.get("test") or cases["validation"]
+    counts = ", ".join(f"{len(items)} {name}" for name, items in cases.items())
+    logger.info(f"cases in {dataset_dir}: {counts}\n{availability_report(cases['training'], modalities)}")
+    return cases
+
+
+def announce(demo: bool, source: str | None, epochs: int, output_dir: str) -> None:
+    """Say in the first lines what is about to be trained on, and where the results go."""
+    if demo:
+        print(
+            "No --dataset_dir: training on an embedded phantom (synthetic images made on this machine) with a small "
+            f"network and a short schedule of {epochs} epochs.\nIt shows that everything works; its scores say nothing "
+            "about patients. For your own data and the paper's schedule: --dataset_dir /path/to/cases"
+        )
+    else:
+        print(f"Training on {source} for {epochs} epochs.")
+    print(f"Results go to {output_dir}\n", flush=True)
+
+
+def available_rows(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> torch.Tensor:
+    """Which modalities the cases have, ``(N, M)`` bool."""
+    return torch.tensor([[item.get(name) is not None for name in modalities] for item in items])
+
+
+def realised_rates(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> list[float]:
+    """Missing rate of every modality over the cases, as PASSION's initial weights need it.
+
+    Raises:
+        ValueError: when no case has some modality: it cannot be learned (the paper assumes rates below 1).
+    """
+    rates = [float(rate) for rate in missing_rates(available_rows(items, modalities))]
+    never = [name for name, rate in zip(modalities, rates, strict=True) if rate >= 1]
+    if never:
+        raise ValueError(
+            f"no training case has {', '.join(never)}: a modality that is never there cannot be learned. "
+            f"Take it out of --modalities, or look for its files with other names"
+        )
+    return rates

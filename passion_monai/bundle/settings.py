@@ -1,0 +1,46 @@
+"""What a model was trained with, beside its weights, so that evaluation and inference fit it without being told."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import passion_monai
+
+__all__ = ["load_settings", "save_settings", "settings_path"]
+
+
+def settings_path(model: str | Path) -> Path:
+    """``training.json`` in the folder of ``model.pt``."""
+    return Path(model).with_name("training.json")
+
+
+def save_settings(model: str | Path, settings: Mapping[str, Any]) -> None:
+    """Write the settings of a training run (JSON values, by name) beside its model."""
+    path = settings_path(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    text = json.dumps({"passion_monai": passion_monai.__version__, **settings}, indent=2)
+    temporary.write_text(text + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def load_settings(model: str | Path, **defaults: Any) -> dict[str, Any]:
+    """Settings of the training run that made ``model``, or the defaults where it says nothing.
+
+    Raises:
+        ValueError: when the file is no JSON object.
+    """
+    path = settings_path(model)
+    if not path.is_file():
+        return defaults
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no valid JSON ({error}): restore it, or delete it to use the defaults") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} holds a {type(settings).__name__}, expected an object of settings")
+    return {**defaults, **settings}

@@ -1,0 +1,146 @@
+"""Sliding-window inference that knows which modalities are there, for one subset or for all of them at once.
+
+Availability is read once from the whole volume (a channel that is NaN throughout is absent) and handed to every window
+explicitly, so padding and batches of windows cannot change it. Only the box around the foreground is predicted: outside
+of it every available image is zero, which is background by definition of a skull-stripped scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from monai.inferers import SlidingWindowInferer
+from torch import Tensor
+from torch.nn import functional as F
+
+from passion_monai.data import all_subsets
+
+__all__ = ["AvailableInferer", "SubsetInferer"]
+
+
+class AvailableInferer(SlidingWindowInferer):
+    """Probabilities ``(B, K, *S)`` from all modalities that each case has: what a new scan is predicted with.
+
+    Args:
+        roi_size: window, a multiple of the network's divisor; best the size of the training crop.
+        overlap: share of a window that its neighbour covers too.
+        foreground: predict only the box of non-zero voxels; the rest is class 0.
+        autocast: dtype of automatic mixed precision, None for full precision.
+        kwargs: everything else of `monai.inferers.SlidingWindowInferer`.
+    """
+
+    def __init__(
+        self,
+        roi_size: Sequence[int],
+        sw_batch_size: int = 1,
+        overlap: float = 0.5,
+        foreground: bool = True,
+        autocast: torch.dtype | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(roi_size, sw_batch_size=sw_batch_size, overlap=overlap, **kwargs)
+        self.foreground = foreground
+        self.autocast = autocast
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
+        """Predict a batch of whole volumes ``(B, M, *S)`` with NaN where a modality is absent."""
+        available = ~inputs.isnan().flatten(2).all(dim=2)
+        return torch.cat([self._case(inputs[b : b + 1], network, available[b]) for b in range(len(inputs))])
+
+    def _case(self, x: Tensor, network: Any, presence: Tensor) -> Tensor:
+        def probabilities(window: Tensor) -> Tensor:
+            with self._precision(x.device):
+                return network(window, presence.expand(len(window), -1)).float().softmax(dim=1)
+
+        return self._windows(x, presence, probabilities)
+
+    def _precision(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, dtype=self.autocast, enabled=self.autocast is not None)
+
+    def _windows(self, x: Tensor, presence: Tensor, predictor: Callable[[Tensor], Any]) -> Any:
+        """Run ``predictor`` over the windows of the foreground and put class 0 around it."""
+        if not bool(presence.any()):
+            raise ValueError("a case has no modality at all: every channel is NaN throughout")
+        x = (x.as_tensor() if isinstance(x, MetaTensor) else x).masked_fill(
+            ~presence.view(1, -1, *[1] * (x.ndim - 2)), 0.0
+        )
+        box = _foreground(x) if self.foreground else [slice(None)] * (x.ndim - 2)
+        inside: Any = super().__call__(x[tuple([slice(None)] * 2 + box)], predictor)
+        pads = [p for b, size in zip(reversed(box), reversed(x.shape[2:]), strict=True) for p in _margins(b, size)]
+        if isinstance(inside, tuple):
+            return tuple(_surround(part, pads) for part in inside)
+        return _surround(inside, pads)
+
+
+class SubsetInferer(AvailableInferer):
+    """Label maps ``(B, S, *S)`` for S modality subsets with one encoding per window.
+
+    A subset that a case cannot offer (it lacks one of its modalities) is left all zero.
+
+    Args:
+        roi_size: window, a multiple of the network's divisor.
+        subsets: ``(S, M)`` bool; None means all ``2^M - 1`` in the order of `passion_monai.data.all_subsets`.
+        subsets_per_pass: how many subsets are accumulated at once; it bounds the memory (each needs K floats a voxel)
+            and costs one more encoding a pass. None means all of them.
+    """
+
+    def __init__(
+        self,
+        roi_size: Sequence[int],
+        subsets: Tensor | None = None,
+        subsets_per_pass: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(roi_size, **kwargs)
+        if subsets_per_pass is not None and subsets_per_pass < 1:
+            raise ValueError(f"subsets_per_pass must be at least 1 or None, got {subsets_per_pass}")
+        self.subsets = subsets
+        self.subsets_per_pass = subsets_per_pass
+
+    def rows(self, num_modalities: int) -> Tensor:
+        """The subsets ``(S, M)`` bool that are predicted."""
+        return all_subsets(num_modalities) if self.subsets is None else self.subsets
+
+    def _case(self, x: Tensor, network: Any, presence: Tensor) -> Tensor:
+        subsets = self.rows(x.shape[1]).to(x.device)
+        possible = (~(subsets & ~presence).any(dim=1)).nonzero().flatten()
+        labels = torch.zeros(1, len(subsets), *x.shape[2:], dtype=torch.uint8, device=x.device)
+        for chunk in possible.split(self.subsets_per_pass or len(subsets)):
+            union = subsets[chunk].any(dim=0)
+
+            def decodings(window: Tensor, chunk: Tensor = chunk, union: Tensor = union) -> tuple[Tensor, ...]:
+                n = len(window)
+                with self._precision(x.device):
+                    features = network.encode(window, union.expand(n, -1))
+                    decoded = (network.decode(features, subsets[s].expand(n, -1)) for s in chunk)
+                    return tuple(d.logits.float().softmax(dim=1) for d in decoded)
+
+            outputs = self._windows(x, union, decodings)
+            for s, probabilities in zip(chunk, outputs if isinstance(outputs, tuple) else (outputs,), strict=True):
+                labels[0, s] = probabilities[0].argmax(dim=0)
+        return labels
+
+
+def _foreground(x: Tensor) -> list[slice]:
+    """Box of the voxels ``(1, M, *S)`` where any image is not zero; the whole volume when there is none."""
+    inside = (x != 0).any(dim=1)[0]
+    if not bool(inside.any()):
+        return [slice(None)] * inside.ndim
+    voxels = inside.nonzero()
+    first, last = voxels.amin(dim=0).tolist(), voxels.amax(dim=0).tolist()
+    return [slice(a, b + 1) for a, b in zip(first, last, strict=True)]
+
+
+def _margins(box: slice, size: int) -> tuple[int, int]:
+    return (0, 0) if box.start is None else (box.start, size - box.stop)
+
+
+def _surround(probabilities: Tensor, pads: Sequence[int]) -> Tensor:
+    """Pad class 0 with probability 1 and the others with 0."""
+    if not any(pads):
+        return probabilities
+    background = F.pad(probabilities[:, :1], list(pads), value=1.0)
+    return torch.cat([background, F.pad(probabilities[:, 1:], list(pads), value=0.0)], dim=1)

@@ -1,0 +1,80 @@
+"""MONAI's stock trainer with a method's terms added by iteration hooks; `_iteration` is MONAI's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from monai.engines import PrepareBatchExtraInput, SupervisedTrainer
+from monai.engines.utils import IterationEvents
+from monai.utils.enums import CommonKeys as Keys
+from torch.optim import Optimizer
+
+from passion_monai.methods import Method
+
+__all__ = ["IncompleteTrainer"]
+
+
+class IncompleteTrainer(SupervisedTrainer):
+    """Trains a `TrainingView` with any method: loss = L_seg (``loss_function``) + the method's terms.
+
+    Two hooks do all there is. When the forward pass is done, its `TrainingOutput` is put aside and the fused decoding
+    becomes the prediction, so that ``loss_function(decoded, label)`` is the segmentation loss alone. When that loss is
+    done, the method's terms are added to it in float32. Logged by name, detached, in ``engine.state.terms``:
+    ``loss`` (the total), ``seg`` (L_seg) and one entry a term.
+
+    Args:
+        network: a `TrainingView`, bare or wrapped in DistributedDataParallel.
+        method: the method that the view runs; its `end_epoch` is called by `MethodHandler`, not here.
+        available_key: key of the ``(B, M)`` bool availability in the batch.
+        kwargs: everything else of `monai.engines.SupervisedTrainer`.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str,
+        max_epochs: int,
+        train_data_loader: Any,
+        network: torch.nn.Module,
+        optimizer: Optimizer,
+        loss_function: torch.nn.Module,
+        method: Method,
+        available_key: str = "available",
+        train_handlers: Sequence | None = None,
+        decollate: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            device=device,
+            max_epochs=max_epochs,
+            train_data_loader=train_data_loader,
+            network=network,
+            optimizer=optimizer,
+            loss_function=loss_function,
+            prepare_batch=PrepareBatchExtraInput(available_key),
+            decollate=decollate,
+            **kwargs,
+        )
+        self.method = method
+        self.state.terms = {}
+        self.add_event_handler(IterationEvents.FORWARD_COMPLETED, _predict_fused)
+        self.add_event_handler(IterationEvents.LOSS_COMPLETED, _add_terms)
+        self._register_handlers(train_handlers or [])
+
+
+def _predict_fused(engine: Any) -> None:
+    engine.state.training_output = engine.state.output[Keys.PRED]
+    engine.state.output[Keys.PRED] = engine.state.training_output.fused
+
+
+def _add_terms(engine: Any) -> None:
+    output, batch = engine.state.training_output, engine.state.output
+    with torch.autocast(engine.state.device.type, enabled=False):
+        terms = engine.method.terms(output, batch[Keys.LABEL])
+        total = batch[Keys.LOSS] + sum(terms.values())
+    values = {"loss": total, "seg": batch[Keys.LOSS], **terms}
+    engine.state.terms = {name: value.detach() for name, value in values.items()}
+    batch[Keys.LOSS] = total
+    batch[Keys.PRED] = output.fused.logits.detach()
+    engine.state.training_output = None

@@ -1,0 +1,84 @@
+"""Runs a backbone the way a method needs it: one encoding, one fused decoding, the students and auxiliaries asked for.
+
+Everything that needs a gradient happens inside one `forward`, because under DistributedDataParallel a decoding outside
+of it leaves gradients unsynchronised without a word.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from passion_monai.methods import Method
+from passion_monai.networks import Decoded, IncompleteSegmenter, TrainingOutput, students
+
+__all__ = ["TrainingView"]
+
+
+class TrainingView(nn.Module):
+    """What the trainer trains: a thin module around a backbone whose forward returns a `TrainingOutput`.
+
+    Args:
+        backbone: the network; its parameters are this module's parameters.
+        method: says what the teacher sees and which decodings its terms read. It is no submodule of the view: its
+            buffers hold per-rank sums that DistributedDataParallel must not broadcast.
+        autocast: dtype of automatic mixed precision on any device, for example ``torch.bfloat16``; None computes in
+            the parameters' precision. (MONAI's own ``amp=True`` is CUDA only.)
+
+    Example:
+        >>> from passion_monai.methods import Baseline
+        >>> from passion_monai.networks import MMFormer
+        >>> backbone = MMFormer(2, 2, 3, channels=(4, 4, 4, 4, 8), embed_dim=8, num_heads=2, mlp_dim=8, token_grid=2)
+        >>> view = TrainingView(backbone, Baseline(num_modalities=2))
+        >>> output = view(torch.randn(1, 2, 32, 32), torch.tensor([[True, False]]))
+        >>> output.fused.logits.shape, [a if a is None else tuple(a.shape) for a in output.auxiliary]
+        (torch.Size([1, 3, 32, 32]), [(1, 3, 32, 32), None])
+    """
+
+    method: Method
+
+    def __init__(self, backbone: IncompleteSegmenter, method: Method, autocast: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        object.__setattr__(self, "method", method)
+        self.autocast = autocast
+
+    def forward(self, x: Tensor, available: Tensor) -> TrainingOutput:
+        """Encode what is available once and decode what the method asks for.
+
+        Args:
+            x: images ``(B, M, *S)``; channels that are not available may hold anything, NaN included.
+            available: ``(B, M)`` bool, at least one modality in every row.
+        """
+        available = available.to(device=x.device, dtype=torch.bool)
+        presence = self.method.draw_presence(available)
+        self.backbone.check(x, presence)
+        with torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+            every = self.method.unimodal or self.method.auxiliary
+            features = self.backbone.encode(x, available if every else presence)
+            fused = self.backbone.decode(features, presence)
+            unimodal = self._students(features, students(presence, available)) if self.method.unimodal else []
+            auxiliary = self._auxiliary(features, available) if self.method.auxiliary else []
+        return TrainingOutput(fused, unimodal, auxiliary, presence, available)
+
+    def _students(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
+        alone = torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device)
+        decoded: list[Decoded | None] = []
+        for m in range(rows.shape[1]):
+            chosen = _cases(features, rows[:, m])
+            decoded.append(self.backbone.decode(chosen, alone[m].expand(len(chosen[0]), -1)) if chosen else None)
+        return decoded
+
+    def _auxiliary(self, features: list[Tensor], available: Tensor) -> list[Tensor | None]:
+        logits: list[Tensor | None] = []
+        for m in range(available.shape[1]):
+            chosen = [level[:, m : m + 1] for level in _cases(features, available[:, m])]
+            logits.append(self.backbone.auxiliary(chosen)[0] if chosen else None)
+        return logits
+
+
+def _cases(features: list[Tensor], rows: Tensor) -> list[Tensor]:
+    """The features of the cases in ``rows`` (B,) bool; an empty list when there are none; no copy when it is all."""
+    if bool(rows.all()):
+        return features
+    return [level[rows] for level in features] if bool(rows.any()) else []

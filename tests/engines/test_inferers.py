@@ -1,0 +1,92 @@
+import pytest
+import torch
+
+from passion_monai.data import all_subsets
+from passion_monai.engines import AvailableInferer, SubsetInferer
+from tests.helpers.mean_fusion import MeanFusion
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return MeanFusion(2, 3, 4).eval()
+
+
+@pytest.fixture
+def volume():
+    x = torch.zeros(2, 3, 40, 32)
+    x[:, :, 4:36, 3:30] = torch.randn(2, 3, 32, 27, generator=torch.Generator().manual_seed(1))
+    x[1, 2] = float("nan")
+    return x
+
+
+@pytest.mark.parametrize("sw_batch_size", [1, 2, 5])
+def test_batches_of_windows_and_cases_do_not_change_the_result(network, volume, sw_batch_size):
+    with torch.no_grad():
+        whole = AvailableInferer((16, 16), sw_batch_size=sw_batch_size)(volume, network)
+        alone = [AvailableInferer((16, 16))(volume[b : b + 1], network) for b in range(2)]
+    torch.testing.assert_close(whole, torch.cat(alone), atol=1e-6, rtol=0)
+    torch.testing.assert_close(whole.sum(dim=1), torch.ones(2, 40, 32))
+
+
+def test_one_window_equals_the_network(network):
+    x = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        expected = network(x).softmax(dim=1)
+        torch.testing.assert_close(AvailableInferer((16, 16))(x, network), expected, atol=1e-6, rtol=0)
+
+
+def test_outside_of_the_foreground_is_background(network, volume):
+    with torch.no_grad():
+        result = AvailableInferer((16, 16))(volume, network)
+    assert (result[:, 0, :4] == 1).all()
+    assert (result[:, 1:, :, 30:] == 0).all()
+
+
+@pytest.mark.parametrize("size", [(9, 11), (40, 7)])
+def test_a_volume_smaller_than_the_window_keeps_its_size(network, size):
+    x = torch.randn(1, 3, *size)
+    x[:, 1] = float("nan")
+    with torch.no_grad():
+        result = AvailableInferer((16, 16))(x, network)
+    assert result.shape == (1, 4, *size)
+    assert result.isfinite().all()
+
+
+@pytest.mark.parametrize("subsets_per_pass", [None, 1, 3])
+def test_every_subset_equals_a_run_of_its_own(network, volume, subsets_per_pass):
+    x = volume[:1]
+    with torch.no_grad():
+        labels = SubsetInferer((16, 16), subsets_per_pass=subsets_per_pass, foreground=False)(x, network)
+        for row, got in zip(all_subsets(3), labels[0], strict=True):
+            masked = x.masked_fill(~row.view(1, 3, 1, 1), float("nan"))
+            expected = AvailableInferer((16, 16), foreground=False)(masked, network).argmax(dim=1)[0]
+            assert torch.equal(got.long(), expected)
+
+
+def test_each_window_is_encoded_once(network, volume):
+    calls = []
+    encode = network.encode
+    network.encode = lambda x, available: calls.append(len(x)) or encode(x, available)
+    with torch.no_grad():
+        SubsetInferer((16, 16), overlap=0.0, foreground=False)(volume[:1], network)
+    assert len(calls) == 3 * 2
+
+
+def test_impossible_subsets_are_left_empty(network, volume):
+    with torch.no_grad():
+        labels = SubsetInferer((16, 16))(volume, network)
+    impossible = all_subsets(3)[:, 2]
+    assert (labels[1, impossible] == 0).all()
+    assert labels[1, ~impossible].any()
+    assert labels[0, impossible].any()
+
+
+def test_a_case_without_any_modality_is_an_error(network):
+    with pytest.raises(ValueError, match="no modality at all"):
+        AvailableInferer((16, 16))(torch.full((1, 3, 16, 16), float("nan")), network)
+
+
+def test_subsets_per_pass_is_checked():
+    with pytest.raises(ValueError, match="subsets_per_pass must be at least 1 or None, got 0"):
+        SubsetInferer((16, 16), subsets_per_pass=0)
