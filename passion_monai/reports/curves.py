@@ -1,0 +1,133 @@
+"""Curves over epochs, from the CSV files a training writes: relative preference, the weights beta, and losses.
+
+The relative preference is drawn as in Fig. 6 of the paper.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from passion_monai.reports.style import legend_columns, line_styles, save, styled, tidy
+
+__all__ = ["plot_losses", "plot_preference", "read_history"]
+
+History = dict[str, NDArray[np.float64]]
+
+
+def read_history(path: str | Path) -> History:
+    """Columns of a CSV with one row per epoch, sorted by epoch; an empty cell is NaN.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when there is no ``epoch`` column, no row, or a cell that is no number; the line is named.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"training history {path} does not exist")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        names = list(reader.fieldnames or [])
+        if "epoch" not in names:
+            raise ValueError(f"{path} must have a column 'epoch', got the columns {', '.join(names) or 'none'}")
+        rows = [[_number(path, reader.line_num, name, row[name]) for name in names] for row in reader]
+    if not rows:
+        raise ValueError(f"{path} holds no epoch: was the training stopped before its first epoch ended?")
+    table = np.array(rows)
+    return dict(zip(names, table[table[:, names.index("epoch")].argsort(kind="stable")].T, strict=True))
+
+
+def _number(path: Path, line: int, name: str, cell: str | None) -> float:
+    try:
+        return float(cell) if cell else float("nan")
+    except ValueError as error:
+        raise ValueError(f"{path} line {line}: column {name!r} must hold numbers, got {cell!r}") from error
+
+
+@styled
+def plot_preference(csv_path: str | Path, path: str | Path) -> None:
+    """Relative preference and weight beta over epochs, one line per modality (the paper's Fig. 6).
+
+    Args:
+        csv_path: columns ``epoch``, ``rp_<modality>`` and, for methods that have it, ``beta_<modality>``.
+        path: picture to write, ``.png``, ``.pdf`` or ``.svg``.
+
+    Raises:
+        FileNotFoundError: when there is no such CSV.
+        ValueError: when the CSV has no ``rp_`` column or cannot be read.
+    """
+    history = read_history(csv_path)
+    modalities = [name.removeprefix("rp_") for name in history if name.startswith("rp_")]
+    if not modalities:
+        raise ValueError(f"{csv_path} must have columns rp_<modality>, got {', '.join(history)}")
+    panels = [
+        (prefix, title, ylabel)
+        for prefix, title, ylabel in (
+            ("rp_", "Relative preference (> 0 preferred, < 0 neglected)", "RP"),
+            ("beta_", "Gradient-wise weight", "β"),
+        )
+        if f"{prefix}{modalities[0]}" in history
+    ]
+    figure, axes = _panels(len(panels))
+    for axis, (prefix, title, ylabel) in zip(axes, panels, strict=True):
+        _lines(axis, history, {f"{prefix}{name}": name for name in modalities})
+        tidy(axis, title, ylabel)
+    axes[0].axhline(0, color="#666666", linewidth=0.8, zorder=1)
+    _legend_below(figure, axes[0])
+    save(figure, path)
+
+
+@styled
+def plot_losses(csv_path: str | Path, path: str | Path) -> None:
+    """Training loss, and each of its terms, over epochs.
+
+    Args:
+        csv_path: columns ``epoch``, ``loss``, then one per term.
+        path: picture to write, ``.png``, ``.pdf`` or ``.svg``.
+
+    Raises:
+        FileNotFoundError: when there is no such CSV.
+        ValueError: when the CSV has no column ``loss`` or cannot be read.
+    """
+    history = read_history(csv_path)
+    if "loss" not in history:
+        raise ValueError(f"{csv_path} must have a column 'loss', got {', '.join(history)}")
+    terms = [name for name in history if name not in ("epoch", "loss")]
+    figure, axes = _panels(2 if terms else 1)
+    _lines(axes[0], history, {"loss": "loss"})
+    tidy(axes[0], "Training loss", "loss")
+    if terms:
+        _lines(axes[1], history, {name: name.replace("_", " ") for name in terms})
+        tidy(axes[1], "Its terms", "weighted term")
+        values = np.concatenate([history[name] for name in terms])
+        if np.nanmin(values) > 0 and np.nanmax(values) > 30 * np.nanmin(values):
+            axes[1].set_yscale("log")
+        _legend_below(figure, axes[1])
+    save(figure, path)
+
+
+def _panels(number: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(4.6 * number, 3.4), layout="constrained")
+    return figure, list(figure.subplots(1, number, squeeze=False)[0])
+
+
+def _lines(axes: Axes, history: History, labels: dict[str, str]) -> None:
+    epochs = history["epoch"]
+    for (name, label), look in zip(labels.items(), line_styles(len(labels)), strict=True):
+        marks: dict[str, Any] = {"markevery": max(1, len(epochs) // 12), "markersize": 4, "linewidth": 1.6}
+        axes.plot(epochs, history[name], label=label, **look, **marks)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    columns = legend_columns(labels, figure.get_figwidth())
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=3.2)
