@@ -1,14 +1,14 @@
 """What every loss does to its tensors first: full precision, one mask per class, one size, one value per case."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["case_values", "class_masks", "full_precision", "resize", "select_cases"]
+__all__ = ["case_values", "check_filled", "class_masks", "full_precision", "resize", "select_cases"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,3 +106,16 @@ def case_values(values: Tensor, rows: Tensor) -> Tensor:
         tensor([5., 0., 7.])
     """
     return values.new_zeros(rows.shape).masked_scatter(rows, values)
+
+
+def check_filled(predictions: Sequence[object], name: str, available: Tensor) -> None:
+    """Raise unless there is one entry per modality in ``TrainingOutput.unimodal`` or ``.auxiliary``.
+
+    Raises:
+        ValueError: naming the field and who fills it.
+    """
+    if len(predictions) != available.shape[1]:
+        raise ValueError(
+            f"output.{name} must hold one entry for each of the {available.shape[1]} modalities, "
+            f"got {len(predictions)}: the training view fills it for methods whose attribute {name!r} is True"
+        )

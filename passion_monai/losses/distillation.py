@@ -11,7 +11,7 @@ Reference:
 import torch
 from torch import Tensor
 
-from passion_monai.losses._tensors import case_values, full_precision, resize, select_cases
+from passion_monai.losses._tensors import case_values, check_filled, full_precision, resize, select_cases
 from passion_monai.networks.contract import Decoded, TrainingOutput, students
 
 __all__ = ["DIRECTIONS", "modality_distillation", "pixel_distillation"]
@@ -68,13 +68,17 @@ def pixel_distillation(
             f"student and teacher logits must have the same shape (B, K, *S), "
             f"got {tuple(student.shape)} and {tuple(teacher.shape)}"
         )
+    _check_options(temperature, direction)
+    log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
+    log_student = _log_softened(student, temperature, floor, size)
+    return _divergence(log_student, log_teacher, temperature, direction, class_mean)
+
+
+def _check_options(temperature: float, direction: str) -> None:
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}, got {direction!r}")
-    log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
-    log_student = _log_softened(student, temperature, floor, size)
-    return _divergence(log_student, log_teacher, temperature, direction, class_mean)
 
 
 @full_precision
@@ -122,7 +126,12 @@ def modality_distillation(
 
     Returns:
         ``(B, M)``, zero for pairs that are no students: the modality is not available, or is all the teacher saw.
+
+    Raises:
+        ValueError: when ``unimodal`` is not filled, ``temperature`` is not positive or ``direction`` is unknown.
     """
+    check_filled(output.unimodal, "unimodal", output.available)
+    _check_options(temperature, direction)
     rows = students(output.presence, output.available)
     size = output.fused.logits.shape[2:] if upsample else None
     total = torch.zeros(rows.shape, device=rows.device)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from passion_monai.losses._tensors import case_values, class_masks, full_precision
+from passion_monai.losses._tensors import case_values, check_filled, class_masks, full_precision
 from passion_monai.losses.prototypes import check_shapes, masked_means
 from passion_monai.networks.contract import TrainingOutput, students
 
@@ -83,7 +83,11 @@ def modality_classification(output: TrainingOutput, target: Tensor) -> Prototype
 
     Returns:
         Cross-entropy, score and entropy, each ``(B, M)``; zero where a modality is not available or is the only one.
+
+    Raises:
+        ValueError: when ``unimodal`` is not filled, the shapes do not fit or a label is not one of the K classes.
     """
+    check_filled(output.unimodal, "unimodal", output.available)
     check_shapes(output.fused.features, target)
     masks = class_masks(target, output.fused.logits.shape[1])
     decoded = students(output.presence, output.available)

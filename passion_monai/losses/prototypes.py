@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from passion_monai.losses._tensors import case_values, class_masks, full_precision, select_cases
+from passion_monai.losses._tensors import case_values, check_filled, class_masks, full_precision, select_cases
 from passion_monai.networks.contract import TrainingOutput, students
 
 __all__ = ["class_prototypes", "modality_prototype_distillation", "prototype_distillation", "similarity_maps"]
@@ -83,7 +83,8 @@ def similarity_maps(features: Tensor, prototypes: Tensor) -> Tensor:
         tensor([[[ 1.,  0., -1.]]])
     """
     flat = features.flatten(2)
-    norm = torch.linalg.vector_norm(flat, dim=1, keepdim=True).clamp(min=EPSILON)
+    # torch.linalg.vector_norm over this axis is twenty times slower on a CPU.
+    norm = flat.square().sum(dim=1, keepdim=True).clamp(min=EPSILON**2).sqrt()
     cosine = F.normalize(prototypes, dim=2, eps=EPSILON) @ flat / norm
     return cosine.unflatten(2, features.shape[2:])
 
@@ -135,7 +136,7 @@ def _maps(features: Tensor, masks: Tensor) -> Tensor:
 def _map_gap(student: Tensor, teacher_maps: Tensor, masks: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
     """Loss and distance ``(B,)`` over the classes ``(B, K)``; the teacher's maps ``(B, K, *S)`` are given."""
     gap = (_maps(student, masks) - teacher_maps).flatten(2)
-    share = classes / classes.sum(dim=1, keepdim=True).clamp(min=1)
+    share = classes.to(gap.dtype) / classes.sum(dim=1, keepdim=True).clamp(min=1)
     loss = (gap.square().mean(dim=2) * share).sum(dim=1)
     distance = (gap.detach().abs().mean(dim=2) * share).sum(dim=1)
     return loss, distance
@@ -155,10 +156,14 @@ def modality_prototype_distillation(
     Returns:
         Loss and distance, each ``(B, M)``, zero for pairs that are no students: the modality is not available, or is
         all the teacher saw.
+
+    Raises:
+        ValueError: when ``unimodal`` is not filled, the shapes do not fit or a label is not one of the K classes.
     """
+    check_filled(output.unimodal, "unimodal", output.available)
     check_shapes(output.fused.features, target)
     rows = students(output.presence, output.available)
-    masks = class_masks(target, output.fused.logits.shape[1])
+    masks = class_masks(target, output.fused.logits.shape[1]).float()
     classes = masks.flatten(2).any(dim=2)
     if classes_per_batch:
         classes = classes.all(dim=0).expand_as(classes)

@@ -5,10 +5,12 @@ Reference:
     Rates", ACM Multimedia 2024. https://arxiv.org/abs/2407.14796
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from passion_monai.losses._tensors import case_values, class_masks, full_precision, resize, select_cases
+from passion_monai.losses._tensors import case_values, check_filled, class_masks, full_precision, resize, select_cases
 from passion_monai.losses.options import variant_options
 from passion_monai.networks.contract import Decoded, TrainingOutput
 
@@ -78,11 +80,11 @@ def _probability_loss(p: Tensor, masks: Tensor, floor: float) -> Tensor:
 
 
 def _dice_and_cross_entropy(p: Tensor, log_p: Tensor, masks: Tensor) -> Tensor:
-    p, log_p, masks = p.flatten(2), log_p.flatten(2), masks.flatten(2)
-    volume = masks.sum(dim=2).to(p.dtype)
+    p, log_p, masks = p.flatten(2), log_p.flatten(2), masks.flatten(2).to(p.dtype)
+    volume = masks.sum(dim=2)
     weight = 1 - volume / masks.shape[2]
-    log_likelihood = torch.where(masks, log_p, 0).sum(dim=2)
-    overlap = torch.where(masks, p, 0).sum(dim=2)
+    log_likelihood = (log_p * masks).sum(dim=2)
+    overlap = (p * masks).sum(dim=2)
     dice = 2 * overlap / (p.sum(dim=2) + volume + EPSILON)
     return 1 - dice.mean(dim=1) - (weight * log_likelihood).sum(dim=1) / masks.shape[2]
 
@@ -97,8 +99,13 @@ def auxiliary_losses(output: TrainingOutput, target: Tensor, floor: float = 0.0)
 
     Returns:
         ``(B, M)``, zero where a modality is not available.
+
+    Raises:
+        ValueError: when ``auxiliary`` is not filled, the shapes do not fit or a label is not one of the K classes.
     """
-    masks = class_masks(target, output.fused.logits.shape[1])
+    check_filled(output.auxiliary, "auxiliary", output.available)
+    _check_shapes(output.fused.logits, target)
+    masks = class_masks(target, output.fused.logits.shape[1]).float()
     columns = []
     for rows, logits in zip(output.available.unbind(dim=1), output.auxiliary, strict=True):
         values = torch.zeros(0, device=rows.device)
@@ -137,7 +144,7 @@ class SegmentationLoss(nn.Module):
         tensor([1.2699])
     """
 
-    def __init__(self, variant: str = "paper", **options: float) -> None:
+    def __init__(self, variant: str = "paper", **options: Any) -> None:
         super().__init__()
         chosen = variant_options(VARIANTS, variant, options)
         self.level_decay = float(chosen["level_decay"])
@@ -155,7 +162,7 @@ class SegmentationLoss(nn.Module):
             ``(B,)``.
         """
         _check_shapes(decoded.logits, target)
-        masks = class_masks(target, decoded.logits.shape[1])
+        masks = class_masks(target, decoded.logits.shape[1]).float()
         total = _logit_loss(decoded.logits, masks, self.floor)
         for level, logits in enumerate(decoded.deep_logits, start=1):
             total = total + self.level_decay**level * self._deep_loss(logits, masks)

@@ -130,7 +130,8 @@ class Passion(Method):
     ) -> None:
         super().__init__(num_modalities, sampling)
         chosen = variant_options(VARIANTS, variant, options)
-        _check_rates(num_modalities, missing_rates)
+        rates = [float(rate) for rate in missing_rates]
+        _check_rates(num_modalities, rates)
         _check_distillation(temperature, chosen["direction"])
         self.pixel, self.proto, self.delta = pixel, proto, delta
         self.pixel_weight, self.proto_weight = pixel_weight, proto_weight
@@ -141,7 +142,7 @@ class Passion(Method):
         self.floor = chosen["floor"]
         self.classes_per_batch = chosen["classes_per_batch"]
         self.delta_per_batch = chosen["delta_per_batch"]
-        rate_weight = [1 / (1 - rate) for rate in missing_rates]
+        rate_weight = [1 / (1 - rate) for rate in rates]
         ones = [1.0] * num_modalities
         fixed = rate_weight if chosen["rate_weighting"] else ones
         self.register_buffer("rate_weight", torch.tensor(fixed), persistent=False)
