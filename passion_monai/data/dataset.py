@@ -17,12 +17,17 @@ import numpy as np
 import torch
 from monai.data import PersistentDataset
 from monai.transforms import RandomizableTrait, Transform
-from monai.utils import convert_to_tensor
+from monai.utils import TraceKeys, convert_to_tensor
+from torch.serialization import safe_globals
 from tqdm import tqdm
 
 from passion_monai.data.fingerprint import fingerprint
 
 __all__ = ["CaseDataset"]
+
+# What MONAI's records of invertible transforms hold beside tensors and built-in types: an enumeration, small arrays.
+_ARRAY_TYPES = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "int16")]
+_RECORDS: list[Any] = [TraceKeys, np.ndarray, np.dtype, np.empty(0).__reduce__()[0], *_ARRAY_TYPES]
 
 
 class CaseDataset(PersistentDataset):
@@ -88,7 +93,8 @@ class CaseDataset(PersistentDataset):
         path = self.cache_dir / f"{fingerprint(item_transformed, self._cached_transforms())}.pt"
         if path.is_file():
             try:
-                return torch.load(path, weights_only=True, mmap=True)
+                with safe_globals(_RECORDS):
+                    return torch.load(path, weights_only=True, mmap=True)
             except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
                 warnings.warn(f"cache file {path} is damaged and made again ({type(error).__name__})", stacklevel=2)
         item = _unwrapped(self._pre_transform, deepcopy(item_transformed))

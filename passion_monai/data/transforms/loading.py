@@ -65,7 +65,7 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         self.available_key = available_key
         self.label_key = label_key
         self.spatial_dims = spatial_dims
-        self.orientation = Orientation(axcodes) if axcodes and spatial_dims == 3 else None
+        self.orientation = Orientation(axcodes, labels=None) if axcodes and spatial_dims == 3 else None
 
     def __call__(self, data: Mapping[Hashable, Any], reader: Any = None) -> dict[Hashable, Any]:
         """Load one item."""
