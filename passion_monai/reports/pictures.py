@@ -137,9 +137,9 @@ def _panels(upper: int, lower: int, height: float) -> tuple[Figure, list[Axes], 
 
 
 def _show(axes: Axes, image: NDArray, title: str, aspect: float) -> None:
-    inside = image[np.isfinite(image) & (image != 0)]
-    low, high = np.percentile(inside, [1, 99]) if inside.size else (0.0, 1.0)
-    axes.imshow(np.nan_to_num(image, nan=low), cmap="gray", vmin=min(low, image.min()), vmax=high, aspect=aspect)
+    inside = np.isfinite(image) & (image != 0)  # the background is zero, also of images that were z-scored
+    low, high = np.percentile(image[inside], [1, 99]) if inside.any() else (0.0, 1.0)
+    axes.imshow(np.where(inside, image, low), cmap="gray", vmin=low, vmax=high, aspect=aspect)
     axes.set_title(title)
     axes.set_xticks([])
     axes.set_yticks([])
