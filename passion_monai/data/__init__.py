@@ -10,6 +10,7 @@ from passion_monai.data.availability import (
 from passion_monai.data.cases import brats_cases, case_lists, load_data_list
 from passion_monai.data.dataset import CaseDataset
 from passion_monai.data.drawing import draw_availability, missing_rates
+from passion_monai.data.phantoms import BrainPhantom, brain_phantom
 from passion_monai.data.published import published_split, published_table_path, published_tables
 from passion_monai.data.subsets import all_subsets, draw_subset, parse_subset, subset_name
 from passion_monai.data.transforms import (
@@ -21,6 +22,7 @@ from passion_monai.data.transforms import (
 )
 
 __all__ = [
+    "BrainPhantom",
     "CaseDataset",
     "CropToAvailabled",
     "LoadImageModalitiesd",
@@ -31,6 +33,7 @@ __all__ = [
     "apply_availability",
     "availability_report",
     "availability_table",
+    "brain_phantom",
     "brats_cases",
     "case_lists",
     "draw_availability",
