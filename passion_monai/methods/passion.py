@@ -153,7 +153,7 @@ class Passion(Method):
             ratio_of_means=chosen["ratio_of_means"],
             minimum=chosen["beta_minimum"],
             maximum=chosen["beta_maximum"],
-            rescale=chosen["beta_rescale"],
+            rescale=chosen["beta_rescale"] and beta,
         )
 
     def terms(self, output: TrainingOutput, target: Tensor) -> dict[str, Tensor]:

@@ -91,7 +91,7 @@ def test_modality_distillation_sums_the_levels_of_every_student(upsample):
                 student = [output.unimodal[m].logits, *output.unimodal[m].deep_logits]
                 for level, (s, t) in enumerate(zip(student, teacher, strict=True)):
                     expected += 0.5**level * pixel_distillation(s[row : row + 1], t[b : b + 1], size=size).item()
-            assert float(values[b, m]) == pytest.approx(expected, rel=1e-12)
+            assert values[b, m].item() == pytest.approx(expected, rel=1e-12)
     assert values[0, 0] == values[1, 1] == 0  # the teacher saw exactly that modality
     assert values[0, 1] > 0
 
@@ -102,5 +102,5 @@ def test_a_batch_without_students_is_zero():
 
 
 def test_unimodal_must_be_filled():
-    with pytest.raises(ValueError, match="output.unimodal must hold one entry"):
+    with pytest.raises(ValueError, match=r"output\.unimodal must hold one entry"):
         modality_distillation(random_output([[1, 1]])._replace(unimodal=[]))

@@ -50,5 +50,5 @@ def test_modalities_of_cases_with_several():
                 expected = prototype_cross_entropy(output.unimodal[m].features[[row]], target[[b]], 3)
             elif (b, m) == (0, 0):  # the teacher saw just this one: its features are the fused ones
                 expected = prototype_cross_entropy(output.fused.features[[b]], target[[b]], 3)
-            got = [float(values[b, m]) for values in found]
-            assert got == pytest.approx([float(value) for value in expected], rel=1e-12)
+            got = [values[b, m].item() for values in found]
+            assert got == pytest.approx([torch.as_tensor(value).item() for value in expected], rel=1e-12)

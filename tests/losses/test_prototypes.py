@@ -112,8 +112,8 @@ def test_every_student_stands_at_its_case_and_modality():
             if row is not None:
                 student, teacher = output.unimodal[m].features[row : row + 1], output.fused.features[b : b + 1]
                 loss, distance = prototype_distillation(student, teacher, target[b : b + 1], 3)
-                expected = (float(loss), float(distance))
-            assert (float(losses[b, m]), float(distances[b, m])) == pytest.approx(expected, rel=1e-12)
+                expected = (loss.item(), distance.item())
+            assert (losses[b, m].item(), distances[b, m].item()) == pytest.approx(expected, rel=1e-12)
 
 
 def test_classes_per_batch_leaves_a_class_out_everywhere():
