@@ -1,19 +1,12 @@
 """Regions, Dice, surface distances in mm, the subset table, and statistics over patients."""
 
+from passion_monai.metrics.comparison import Comparison, compare, compare_methods, holm
 from passion_monai.metrics.conventions import CONVENTIONS, Convention, apply_convention
 from passion_monai.metrics.distance import SurfaceDistances, hausdorff, surface_dice, surface_distances
 from passion_monai.metrics.overlap import dice
 from passion_monai.metrics.regions import METRICS, region_masks, score_case
 from passion_monai.metrics.rows import ScoreRow
-from passion_monai.metrics.statistics import (
-    Comparison,
-    Interval,
-    compare,
-    compare_methods,
-    holm,
-    mean_interval,
-    patient_means,
-)
+from passion_monai.metrics.statistics import Interval, mean_interval, patient_means
 from passion_monai.metrics.table import SubsetTable
 
 __all__ = [
