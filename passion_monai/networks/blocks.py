@@ -16,6 +16,9 @@ from monai.networks.layers import Conv, Norm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from passion_monai.networks.contract import capturing
+from passion_monai.networks.convolution import convolve
+
 __all__ = [
     "AuxiliaryDecoder",
     "ConvNormAct",
@@ -71,8 +74,13 @@ class ConvNormAct(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """From ``(B, C_in, *S)`` to ``(B, C_out, *S / stride)``."""
         if self.norm_first:
-            return self.conv(self.act(self.norm(x)))
-        return self.act(self.norm(self.conv(x)))
+            return self._convolve(self.act(self.norm(x)))
+        return self.act(self.norm(self._convolve(x)))
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        if torch.jit.is_scripting() or capturing():
+            return self.conv(x)
+        return convolve(self.conv, x)
 
 
 class Encoder(nn.Module):
@@ -133,13 +141,21 @@ class Merge(nn.Module):
 
 
 class FusionBlock(nn.Sequential):
-    """Convolutions 1, 3, 1 wide from concatenated modalities ``(B, C_in, *S)`` to ``(B, C, *S)``."""
+    """Convolutions 1, 3, 1 wide, from concatenated modalities ``(B, C_in, *S)`` over C to ``(B, C_out, *S)``."""
 
-    def __init__(self, spatial_dims: int, in_channels: int, channels: int, order: str, padding_mode: str) -> None:
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        channels: int,
+        out_channels: int,
+        order: str = "post",
+        padding_mode: str = "reflect",
+    ) -> None:
         super().__init__(
-            ConvNormAct(spatial_dims, in_channels, channels, 1, order=order, padding_mode=padding_mode),
+            ConvNormAct(spatial_dims, in_channels, channels, 1, order=order),
             ConvNormAct(spatial_dims, channels, channels, 3, order=order, padding_mode=padding_mode),
-            ConvNormAct(spatial_dims, channels, channels, 1, order=order, padding_mode=padding_mode),
+            ConvNormAct(spatial_dims, channels, out_channels, 1, order=order),
         )
 
 
@@ -200,14 +216,39 @@ class TransformerBlock(nn.Module):
         self.mlp_norm = nn.LayerNorm(embed_dim)
         self.mlp = MLPBlock(embed_dim, mlp_dim, dropout)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """From ``(B, N, D)`` to ``(B, N, D)``."""
-        B, N, D = tokens.shape
-        qkv = self.qkv(self.attention_norm(tokens)).reshape(B, N, 3, self.num_heads, D // self.num_heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        attended = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout if self.training else 0.0)
-        tokens = tokens + self.project(attended.transpose(1, 2).reshape(B, N, D))
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Transform tokens.
+
+        Args:
+            tokens: ``(B, N, D)``.
+            mask: broadcasts to ``(B, heads, N, N)``, bool: which key (last axis) a query may attend to; None: every.
+
+        Returns:
+            ``(B, N, D)``.
+        """
+        q, k, v = self._project(tokens)
+        attended = F.scaled_dot_product_attention(q, k, v, mask, self.dropout if self.training else 0.0)
+        tokens = tokens + self.project(attended.transpose(1, 2).flatten(2))
         return tokens + self.mlp(self.mlp_norm(tokens))
+
+    def attention(self, tokens: Tensor, first: int, mask: Tensor) -> Tensor:
+        """Attention weights of the tokens from ``first`` on, ``(B, heads, N - first, N)``, after dropout.
+
+        Args:
+            tokens: ``(B, N, D)``.
+            first: index of the first query.
+            mask: as in `forward`.
+        """
+        q, k, _ = self._project(tokens)
+        scores = q[:, :, first:] @ k.transpose(2, 3) * q.shape[3] ** -0.5
+        weights = scores.masked_fill(~mask[:, :, first:], float("-inf")).softmax(dim=3)
+        return F.dropout(weights, self.dropout, self.training)
+
+    def _project(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each ``(B, heads, N, D / heads)``."""
+        qkv = self.qkv(self.attention_norm(tokens)).unflatten(2, [3, self.num_heads, -1])
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        return q, k, v
 
 
 def initialise(network: nn.Module) -> None:
