@@ -27,7 +27,7 @@ def bundle_root() -> str:
     """The folder of the bundle whose config is being evaluated, wherever the command was started.
 
     MONAI's usual ``"bundle_root": "."`` is the working directory: a run from elsewhere writes its results there.
-    A config has no name for its own place; this function finds the `ConfigWorkflow` that evaluates it on the call stack.
+    A config has no name for its own place; this finds the `ConfigWorkflow` that evaluates it on the call stack.
     Outside of a workflow (a bare `ConfigParser`) it is the working directory, as in MONAI.
     """
     folder = _config_folder()

@@ -19,7 +19,8 @@ from passion_monai.data import parse_subset
 from passion_monai.engines import IncompleteTrainer, SubsetEvaluator
 from passion_monai.handlers import BestModelSaver, ResumeSaver, load_weights, resume, save_atomically
 from passion_monai.metrics import SubsetTable
-from passion_monai.reports import plot_case, plot_losses, plot_preference
+from passion_monai.reports.curves import plot_losses, plot_preference
+from passion_monai.reports.pictures import plot_case
 
 __all__ = ["evaluate", "title", "train", "training_figures"]
 
@@ -147,14 +148,15 @@ class _Example:
                 predictions = _plain(output[Keys.PRED][b])
                 self.case, self.size = case, size
                 self.maps = {
-                    "images": _plain(output[Keys.IMAGE][b]),
+                    "image": _plain(output[Keys.IMAGE][b]),
                     "reference": label,
                     "predictions": {name: predictions[s] for name, s in self.indices.items()},
                 }
 
     def draw(self, folder: Path, modalities: Sequence[str], classes: Sequence[str]) -> Path:
         path = folder / f"case_{self.case}.png"
-        plot_case(path, **self.maps, modalities=list(modalities), classes=list(classes), title=self.case)
+        names = {k: name for k, name in enumerate(classes) if k > 0}
+        plot_case(path, **self.maps, modalities=list(modalities), class_names=names, title=self.case)
         return path
 
 
