@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["case_values", "check_filled", "class_masks", "full_precision", "resize", "select_cases"]
+__all__ = ["check_filled", "class_masks", "full_precision", "modality_values", "resize", "select_cases"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 INTERPOLATION = {3: "linear", 4: "bilinear", 5: "trilinear"}  # by the number of axes of (B, K, *S)
 
@@ -94,18 +95,39 @@ def select_cases(x: Tensor, rows: Tensor) -> Tensor:
     return x if bool(rows.all()) else x[rows]
 
 
-def case_values(values: Tensor, rows: Tensor) -> Tensor:
-    """Put the values of some cases at their places in the batch, zero elsewhere.
+def modality_values(
+    predictions: Sequence[T | None],
+    rows: Tensor,
+    function: Callable[[T, Tensor], tuple[Tensor, ...]],
+    parts: int = 1,
+) -> Tensor:
+    """Apply a loss to every modality's prediction and put the values at their case and modality, zero elsewhere.
 
     Args:
-        values: ``(b,)``.
-        rows: ``(B,)`` bool with ``b`` true entries.
+        predictions: entry m is made from the cases ``rows[:, m]``, or None when there is none.
+        rows: ``(B, M)`` bool.
+        function: takes a prediction and its rows ``(B,)``, returns ``parts`` tensors ``(b_m,)``.
+        parts: how many values it returns.
+
+    Returns:
+        ``(parts, B, M)``.
 
     Example:
-        >>> case_values(torch.tensor([5.0, 7.0]), torch.tensor([True, False, True]))
-        tensor([5., 0., 7.])
+        >>> rows = torch.tensor([[False, True], [False, True], [False, False]])
+        >>> modality_values([None, 10.0], rows, lambda prediction, cases: (prediction * torch.tensor([1.0, 2.0]),))
+        tensor([[[ 0., 10.],
+                 [ 0., 20.],
+                 [ 0.,  0.]]])
     """
-    return values.new_zeros(rows.shape).masked_scatter(rows, values)
+    columns = []
+    for m, prediction in enumerate(predictions):
+        cases = rows[:, m]
+        column = torch.zeros(parts, len(cases), device=cases.device)
+        if prediction is not None:
+            values = torch.stack(function(prediction, cases))
+            column = column.to(values.dtype).masked_scatter(cases, values)
+        columns.append(column)
+    return torch.stack(columns, dim=2)
 
 
 def check_filled(predictions: Sequence[object], name: str, available: Tensor) -> None:

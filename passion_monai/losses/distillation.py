@@ -10,8 +10,9 @@ Reference:
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from passion_monai.losses._tensors import case_values, check_filled, full_precision, resize, select_cases
+from passion_monai.losses._tensors import check_filled, full_precision, modality_values, resize, select_cases
 from passion_monai.networks.contract import Decoded, TrainingOutput, students
 
 __all__ = ["DIRECTIONS", "modality_distillation", "pixel_distillation"]
@@ -93,10 +94,8 @@ def _log_softened(logits: Tensor, temperature: float, floor: float, size: torch.
 def _divergence(
     log_student: Tensor, log_teacher: Tensor, temperature: float, direction: str, class_mean: bool
 ) -> Tensor:
-    if direction == "teacher_student":
-        pointwise = log_teacher.exp() * (log_teacher - log_student)
-    else:
-        pointwise = log_student.exp() * (log_student - log_teacher)
+    first, second = (log_teacher, log_student) if direction == "teacher_student" else (log_student, log_teacher)
+    pointwise = F.kl_div(second, first, reduction="none", log_target=True)  # KL(first || second)
     values = pointwise.flatten(2).mean(dim=2)
     return temperature**2 * (values.mean(dim=1) if class_mean else values.sum(dim=1))
 
@@ -136,16 +135,15 @@ def modality_distillation(
     size = output.fused.logits.shape[2:] if upsample else None
     total = torch.zeros(rows.shape, device=rows.device)
     for level, teacher in enumerate(_levels(output.fused)):
+        logits = [None if decoded is None else _levels(decoded)[level] for decoded in output.unimodal]
         log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
-        columns = []
-        for m, decoded in enumerate(output.unimodal):
-            values = torch.zeros(0, device=rows.device)
-            if decoded is not None:
-                log_student = _log_softened(_levels(decoded)[level], temperature, floor, size)
-                shared = select_cases(log_teacher, rows[:, m])
-                values = _divergence(log_student, shared, temperature, direction, class_mean)
-            columns.append(case_values(values, rows[:, m]))
-        total = total + level_decay**level * torch.stack(columns, dim=1)
+
+        def divergence(student: Tensor, cases: Tensor, log_teacher: Tensor = log_teacher) -> tuple[Tensor]:
+            log_student = _log_softened(student, temperature, floor, size)
+            shared = select_cases(log_teacher, cases)
+            return (_divergence(log_student, shared, temperature, direction, class_mean),)
+
+        total = total + level_decay**level * modality_values(logits, rows, divergence)[0]
     return total
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from passion_monai.losses._tensors import case_values, check_filled, class_masks, full_precision
+from passion_monai.losses._tensors import check_filled, class_masks, full_precision, modality_values, select_cases
 from passion_monai.losses.prototypes import check_shapes, masked_means
 from passion_monai.networks.contract import TrainingOutput, students
 
@@ -91,17 +91,13 @@ def modality_classification(output: TrainingOutput, target: Tensor) -> Prototype
     check_shapes(output.fused.features, target)
     masks = class_masks(target, output.fused.logits.shape[1])
     decoded = students(output.presence, output.available)
-    several = output.available.sum(dim=1, keepdim=True) > 1
-    fused_rows = output.available & several & ~decoded
-    columns = []
-    for m, unimodal in enumerate(output.unimodal):
-        sources = [(output.fused.features[fused_rows[:, m]], fused_rows[:, m])]
-        if unimodal is not None:
-            sources.append((unimodal.features, decoded[:, m]))
-        values = [_case_columns(_classify(features, masks[rows]), rows) for features, rows in sources if rows.any()]
-        columns.append(sum(values, start=torch.zeros(3, len(masks), device=masks.device)))
-    return PrototypeClassification(*torch.stack(columns, dim=2))
+    from_fused = output.available & ~decoded & (output.available.sum(dim=1, keepdim=True) > 1)
 
+    def classify(features: Tensor, cases: Tensor) -> PrototypeClassification:
+        return _classify(features, select_cases(masks, cases))
 
-def _case_columns(classification: PrototypeClassification, rows: Tensor) -> Tensor:
-    return torch.stack([case_values(values, rows) for values in classification])
+    own = [None if unimodal is None else unimodal.features for unimodal in output.unimodal]
+    fused = [output.fused.features[cases] if cases.any() else None for cases in from_fused.unbind(dim=1)]
+    return PrototypeClassification(
+        *modality_values(own, decoded, classify, parts=3) + modality_values(fused, from_fused, classify, parts=3)
+    )

@@ -8,12 +8,11 @@ Reference:
     Rates", ACM Multimedia 2024. https://arxiv.org/abs/2407.14796
 """
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from passion_monai.losses._tensors import case_values, check_filled, class_masks, full_precision, select_cases
-from passion_monai.networks.contract import TrainingOutput, students
+from passion_monai.losses._tensors import check_filled, class_masks, full_precision, modality_values, select_cases
+from passion_monai.networks.contract import Decoded, TrainingOutput, students
 
 __all__ = ["class_prototypes", "modality_prototype_distillation", "prototype_distillation", "similarity_maps"]
 
@@ -38,6 +37,7 @@ def class_prototypes(features: Tensor, target: Tensor, num_classes: int) -> Tens
         ValueError: when the shapes do not fit or a label is not one of the K classes.
 
     Example:
+        >>> import torch
         >>> features = torch.tensor([[[1.0, 3.0, 8.0]]])
         >>> class_prototypes(features, torch.tensor([[[0, 0, 1]]]), num_classes=3).squeeze()
         tensor([2., 8., 0.])
@@ -78,6 +78,7 @@ def similarity_maps(features: Tensor, prototypes: Tensor) -> Tensor:
         ``(B, K, *S)``, between -1 and 1; zero for a zero prototype.
 
     Example:
+        >>> import torch
         >>> features = torch.tensor([[[1.0, 0.0, -2.0], [0.0, 3.0, 0.0]]])
         >>> similarity_maps(features, torch.tensor([[[1.0, 0.0]]]))
         tensor([[[ 1.,  0., -1.]]])
@@ -112,6 +113,7 @@ def prototype_distillation(student: Tensor, teacher: Tensor, target: Tensor, num
         ValueError: when the shapes do not fit or a label is not one of the K classes.
 
     Example:
+        >>> import torch
         >>> teacher = torch.tensor([[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]])
         >>> student = torch.ones(1, 2, 4)  # cannot tell the classes apart
         >>> target = torch.tensor([[[0, 0, 1, 1]]])
@@ -168,13 +170,9 @@ def modality_prototype_distillation(
     if classes_per_batch:
         classes = classes.all(dim=0).expand_as(classes)
     teacher_maps = _maps(output.fused.features.detach(), masks)
-    losses, distances = [], []
-    for m, decoded in enumerate(output.unimodal):
-        loss = distance = torch.zeros(0, device=rows.device)
-        if decoded is not None:
-            mine = rows[:, m]
-            shared = (select_cases(x, mine) for x in (teacher_maps, masks, classes))
-            loss, distance = _map_gap(decoded.features, *shared)
-        losses.append(case_values(loss, rows[:, m]))
-        distances.append(case_values(distance, rows[:, m]))
-    return torch.stack(losses, dim=1), torch.stack(distances, dim=1)
+
+    def gap(student: Decoded, cases: Tensor) -> tuple[Tensor, Tensor]:
+        return _map_gap(student.features, *(select_cases(x, cases) for x in (teacher_maps, masks, classes)))
+
+    loss, distance = modality_values(output.unimodal, rows, gap, parts=2)
+    return loss, distance

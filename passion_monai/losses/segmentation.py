@@ -10,7 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from passion_monai.losses._tensors import case_values, check_filled, class_masks, full_precision, resize, select_cases
+from passion_monai.losses._tensors import (
+    check_filled,
+    class_masks,
+    full_precision,
+    modality_values,
+    resize,
+    select_cases,
+)
 from passion_monai.losses.options import variant_options
 from passion_monai.networks.contract import Decoded, TrainingOutput
 
@@ -106,13 +113,12 @@ def auxiliary_losses(output: TrainingOutput, target: Tensor, floor: float = 0.0)
     check_filled(output.auxiliary, "auxiliary", output.available)
     _check_shapes(output.fused.logits, target)
     masks = class_masks(target, output.fused.logits.shape[1]).float()
-    columns = []
-    for rows, logits in zip(output.available.unbind(dim=1), output.auxiliary, strict=True):
-        values = torch.zeros(0, device=rows.device)
-        if logits is not None:
-            values = _logit_loss(logits, select_cases(masks, rows), floor)
-        columns.append(case_values(values, rows))
-    return torch.stack(columns, dim=1)
+    (losses,) = modality_values(
+        output.auxiliary,
+        output.available,
+        lambda logits, cases: (_logit_loss(logits, select_cases(masks, cases), floor),),
+    )
+    return losses
 
 
 class SegmentationLoss(nn.Module):

@@ -2,7 +2,14 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from passion_monai.losses._tensors import case_values, check_filled, class_masks, full_precision, resize, select_cases
+from passion_monai.losses._tensors import (
+    check_filled,
+    class_masks,
+    full_precision,
+    modality_values,
+    resize,
+    select_cases,
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
@@ -44,12 +51,13 @@ def test_selecting_all_cases_is_no_copy():
     assert torch.equal(select_cases(x, torch.tensor([False, True])), x[1:])
 
 
-def test_case_values_pass_gradients_to_their_case():
+def test_modality_values_pass_gradients_to_their_case():
     values = torch.tensor([2.0, 3.0], requires_grad=True)
-    spread = case_values(values, torch.tensor([False, True, True]))
-    spread[2].backward()
-    assert spread.tolist() == [0, 2, 3]
-    assert values.grad.tolist() == [0, 1]
+    rows = torch.tensor([[False, False], [False, True], [False, True]])
+    placed = modality_values([None, values], rows, lambda prediction, cases: (prediction, -prediction), parts=2)
+    placed[1, 2, 1].backward()
+    assert placed.tolist() == [[[0, 0], [0, 2], [0, 3]], [[0, 0], [0, -2], [0, -3]]]
+    assert values.grad.tolist() == [0, -1]
 
 
 def test_an_unfilled_field_is_named():
