@@ -1,14 +1,20 @@
 """Backbones that accept any subset of their modalities, and the contract they keep."""
 
+from passion_monai.networks.adapter import MonaiSegmenter
 from passion_monai.networks.contract import Decoded, IncompleteSegmenter, TrainingOutput, students
+from passion_monai.networks.m2ftrans import M2FTrans
 from passion_monai.networks.mmformer import MMFormer
 from passion_monai.networks.per_modality import PerModality, keep_only
+from passion_monai.networks.rfnet import RFNet
 
 __all__ = [
     "Decoded",
     "IncompleteSegmenter",
+    "M2FTrans",
     "MMFormer",
+    "MonaiSegmenter",
     "PerModality",
+    "RFNet",
     "TrainingOutput",
     "keep_only",
     "students",

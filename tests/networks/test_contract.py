@@ -9,24 +9,44 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from monai.networks.nets import BasicUNet, DynUNet, SegResNet, SwinUNETR
 from torch import Tensor
 
-from passion_monai.networks import IncompleteSegmenter, MMFormer, students
+from passion_monai.networks import IncompleteSegmenter, M2FTrans, MMFormer, MonaiSegmenter, RFNet, students
 from tests.helpers.mean_fusion import MeanFusion
 
 K = 3
-TRANSFORMER = {"embed_dim": 8, "num_heads": 2, "mlp_dim": 16, "token_grid": 3}
+TRANSFORMER = {"channels": (2, 3, 4, 4, 6), "num_heads": 2, "mlp_dim": 16, "token_grid": 3}
 BACKBONES: dict[str, Callable[[int, int], IncompleteSegmenter]] = {
     "mean_fusion": lambda dims, M: MeanFusion(dims, M, K),
-    "mmformer": lambda dims, M: MMFormer(dims, M, K, channels=(2, 3, 4, 4, 6), **TRANSFORMER),
+    "mmformer": lambda dims, M: MMFormer(dims, M, K, embed_dim=8, **TRANSFORMER),
+    "rfnet": lambda dims, M: RFNet(dims, M, K, channels=(2, 3, 4), gate_dim=8),
+    "m2ftrans": lambda dims, M: M2FTrans(dims, M, K, depth=2, **TRANSFORMER),
+    "basic_unet": lambda dims, M: MonaiSegmenter(BasicUNet(dims, 1, K, features=(2, 2, 2, 3, 4, 2)), M),
+    "dyn_unet": lambda dims, M: MonaiSegmenter(DynUNet(dims, 1, K, [3] * 3, [1, 2, 2], [2, 2], (2, 3, 4)), M),
+    "seg_resnet": lambda dims, M: MonaiSegmenter(SegResNet(dims, 8, 1, K, blocks_down=(1, 1), blocks_up=(1,)), M),
+    "swin_unetr": lambda dims, M: MonaiSegmenter(SwinUNETR(1, K, spatial_dims=dims, **SWIN), M),
 }
-SLOW: set[tuple[str, int]] = set()
+SWIN = {"feature_size": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1), "window_size": 2}
+# Left out by -m "not slow": what needs 64 voxels a side, and all but M = 3 of what needs 32 voxels a side.
+SIDE = {"mmformer": 32, "m2ftrans": 32, "basic_unet": 32, "swin_unetr": 64}
+
+
+def marks(name: str, dims: int, M: int) -> list[pytest.MarkDecorator]:
+    voxels = SIDE.get(name, 8) ** dims
+    return [pytest.mark.slow] if voxels > 32**3 or (voxels > 32**2 and M != 3) else []
+
+
 CASES = [
-    pytest.param(name, dims, M, id=f"{name}-{dims}d-M{M}", marks=[pytest.mark.slow] if (name, dims) in SLOW else [])
+    pytest.param(name, dims, M, id=f"{name}-{dims}d-M{M}", marks=marks(name, dims, M))
     for name in BACKBONES
     for dims in (2, 3)
     for M in (1, 3, 4)
 ]
+GRAPHS = [
+    pytest.param(name, 2, id=f"{name}-2d", marks=[] if name in ("mean_fusion", "mmformer") else [pytest.mark.slow])
+    for name in BACKBONES
+] + [pytest.param(name, 3, id=f"{name}-3d", marks=[pytest.mark.slow]) for name in BACKBONES]
 
 
 def build(name: str, dims: int, M: int) -> IncompleteSegmenter:
@@ -60,10 +80,12 @@ def with_noise(x: Tensor, presence: Tensor, value: float) -> Tensor:
     return x.masked_fill(~presence.reshape(*presence.shape, *[1] * (x.dim() - 2)), value)
 
 
-def gradients(network: IncompleteSegmenter, x: Tensor, presence: Tensor) -> dict[str, Tensor | None]:
+def outcome(network: IncompleteSegmenter, x: Tensor, presence: Tensor) -> tuple[Tensor, dict[str, Tensor | None]]:
+    """Logits and every parameter's gradient."""
     network.zero_grad()
-    network(x, presence).square().mean().backward()
-    return {name: parameter.grad for name, parameter in network.named_parameters()}
+    logits = network(x, presence)
+    logits.square().mean().backward()
+    return logits.detach(), {name: parameter.grad for name, parameter in network.named_parameters()}
 
 
 @pytest.mark.parametrize(("name", "dims", "M"), CASES)
@@ -86,14 +108,13 @@ class TestContract:
             torch.float32
         }
 
-    @pytest.mark.parametrize("noise", [float("nan"), 1e3])
-    def test_l2_absent_channels_may_hold_anything(self, name: str, dims: int, M: int, noise: float) -> None:
+    def test_l2_absent_channels_may_hold_anything(self, name: str, dims: int, M: int) -> None:
         network, presence = build(name, dims, M), mixed_presence(M)
         x = images(network)
-        expected, expected_gradients = network(x, presence), gradients(network, x, presence)
-        spoiled = with_noise(x, presence, noise)
-        torch.testing.assert_close(network(spoiled, presence), expected, rtol=0, atol=0)
-        torch.testing.assert_close(gradients(network, spoiled, presence), expected_gradients, rtol=0, atol=0)
+        expected = outcome(network, x, presence)
+        for noise in (float("nan"), 1e3):
+            found = outcome(network, with_noise(x, presence, noise), presence)
+            torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
     def test_l2_decode_ignores_features_of_absent_modalities(self, name: str, dims: int, M: int) -> None:
         network, presence = build(name, dims, M), mixed_presence(M)
@@ -120,7 +141,7 @@ class TestContract:
         network = build(name, dims, M).train()
         presence = torch.ones(2, M, dtype=torch.bool)
         presence[:, 1:] = False
-        found = gradients(network, with_noise(images(network), presence, float("nan")), presence)
+        _, found = outcome(network, with_noise(images(network), presence, float("nan")), presence)
         for m in range(M):
             branch = {key: grad for key, grad in found.items() if f".branches.{m}." in key}
             assert branch
@@ -177,8 +198,7 @@ def permuted(state: dict[str, Tensor], larger: dict[str, Tensor], order: list[in
     return result
 
 
-@pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize(("name", "dims"), GRAPHS)
 class TestGraphs:
     """L7, on a batch where every case lacks something."""
 
@@ -188,14 +208,16 @@ class TestGraphs:
         x = with_noise(images(network), presence, float("nan"))
         return network, x, network(x)
 
-    def test_script(self, eager: tuple[IncompleteSegmenter, Tensor, Tensor]) -> None:
+    def test_script(self, name: str, eager: tuple[IncompleteSegmenter, Tensor, Tensor]) -> None:
         network, x, expected = eager
+        if name == "swin_unetr":
+            pytest.xfail("MONAI's SwinUNETR itself cannot be scripted, see tests/networks/test_adapter.py")
         scripted = torch.jit.script(network)
         torch.testing.assert_close(scripted(x), expected)
         with pytest.raises(torch.jit.Error, match="pad to"):
             scripted(x[:, :, 1:])
 
-    def test_export(self, eager: tuple[IncompleteSegmenter, Tensor, Tensor]) -> None:
+    def test_export(self, name: str, eager: tuple[IncompleteSegmenter, Tensor, Tensor]) -> None:
         network, x, expected = eager
         exported = torch.export.export(network, (images(network),)).module()
         torch.testing.assert_close(exported(x), expected)
