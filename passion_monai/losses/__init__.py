@@ -1,7 +1,7 @@
 """The loss terms as pure functions on tensors, one value per case; thin modules where there is state."""
 
 from passion_monai.losses.distillation import modality_distillation, pixel_distillation
-from passion_monai.losses.options import variant_options
+from passion_monai.losses.options import checked_floor, variant_options
 from passion_monai.losses.preference import EpochMean, PreferenceWeights, relative_preference, updated_weights
 from passion_monai.losses.prototype_classification import (
     PrototypeClassification,
@@ -22,6 +22,7 @@ __all__ = [
     "PrototypeClassification",
     "SegmentationLoss",
     "auxiliary_losses",
+    "checked_floor",
     "class_prototypes",
     "modality_classification",
     "modality_distillation",

@@ -1,11 +1,11 @@
-"""A recipe is a table of named options; a variant sets them together, the caller may change each on its own."""
+"""A variant sets named options together, the caller may change each on its own; checks that several of them need."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from passion_monai.data.messages import nearest
 
-__all__ = ["variant_options"]
+__all__ = ["checked_floor", "variant_options"]
 
 
 def variant_options(
@@ -37,3 +37,14 @@ def variant_options(
         if name not in known:
             raise TypeError(f"unknown option {name!r}: {nearest(name, known)}")
     return {**known, **options}
+
+
+def checked_floor(floor: float) -> float:
+    """The smallest probability that enters a logarithm, in [0, 1).
+
+    Raises:
+        ValueError: when it is not in that range.
+    """
+    if not 0 <= floor < 1:
+        raise ValueError(f"floor must be a probability in [0, 1), got {floor}")
+    return float(floor)

@@ -18,7 +18,7 @@ from passion_monai.losses._tensors import (
     resize,
     select_cases,
 )
-from passion_monai.losses.options import variant_options
+from passion_monai.losses.options import checked_floor, variant_options
 from passion_monai.networks.contract import Decoded, TrainingOutput
 
 __all__ = ["SegmentationLoss", "auxiliary_losses", "segmentation_loss"]
@@ -136,7 +136,7 @@ class SegmentationLoss(nn.Module):
         floor: see `segmentation_loss`.
 
     Raises:
-        ValueError: for an unknown variant.
+        ValueError: for an unknown variant or a floor outside [0, 1).
         TypeError: for an unknown option.
 
     Example:
@@ -155,7 +155,7 @@ class SegmentationLoss(nn.Module):
         chosen = variant_options(VARIANTS, variant, options)
         self.level_decay = float(chosen["level_decay"])
         self.upsample_probabilities = bool(chosen["upsample_probabilities"])
-        self.floor = float(chosen["floor"])
+        self.floor = checked_floor(chosen["floor"])
 
     def forward(self, decoded: Decoded, target: Tensor) -> Tensor:
         """L_seg per case.

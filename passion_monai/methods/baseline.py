@@ -7,7 +7,7 @@ Reference:
 
 from torch import Tensor
 
-from passion_monai.losses import auxiliary_losses
+from passion_monai.losses import auxiliary_losses, checked_floor
 from passion_monai.methods.base import Method
 from passion_monai.networks.contract import TrainingOutput
 
@@ -26,6 +26,9 @@ class Baseline(Method):
             when it is not (IDT).
         floor: smallest probability in the cross-entropy; the authors' code uses 0.005.
 
+    Raises:
+        ValueError: for an unknown option or a floor outside [0, 1).
+
     Example:
         >>> Baseline(num_modalities=4).auxiliary
         True
@@ -35,7 +38,7 @@ class Baseline(Method):
 
     def __init__(self, num_modalities: int, sampling: str = "as_available", floor: float = 0.0) -> None:
         super().__init__(num_modalities, sampling)
-        self.floor = floor
+        self.floor = checked_floor(floor)
 
     def terms(self, output: TrainingOutput, target: Tensor) -> dict[str, Tensor]:
         """The auxiliary supervision; see `Method.terms`."""

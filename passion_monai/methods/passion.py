@@ -16,6 +16,7 @@ from torch import Tensor
 from passion_monai.losses import (
     PreferenceWeights,
     auxiliary_losses,
+    checked_floor,
     modality_distillation,
     modality_prototype_distillation,
     relative_preference,
@@ -100,7 +101,8 @@ class Passion(Method):
             ``beta_maximum`` (inf / 4) and ``beta_rescale`` (no / yes) of `PreferenceWeights`.
 
     Raises:
-        ValueError: when a rate is outside [0, 1), their number is not M, or a choice is unknown.
+        ValueError: when a rate or the floor is outside [0, 1), the number of rates is not M, a weight is negative, the
+            temperature is not positive, or a choice is unknown.
         TypeError: for an unknown option.
 
     Example:
@@ -132,14 +134,14 @@ class Passion(Method):
         chosen = variant_options(VARIANTS, variant, options)
         rates = [float(rate) for rate in missing_rates]
         _check_rates(num_modalities, rates)
-        _check_distillation(temperature, chosen["direction"])
+        _check_distillation(temperature, chosen["direction"], pixel_weight, proto_weight)
         self.pixel, self.proto, self.delta = pixel, proto, delta
         self.pixel_weight, self.proto_weight = pixel_weight, proto_weight
         self.unimodal = pixel or proto
         self.auxiliary = chosen["auxiliary_supervision"] or not self.unimodal
         self.distillation = {name: chosen[name] for name in ("level_decay", "upsample", "direction", "class_mean")}
         self.distillation["temperature"] = temperature
-        self.floor = chosen["floor"]
+        self.floor = checked_floor(chosen["floor"])
         self.classes_per_batch = chosen["classes_per_batch"]
         self.delta_per_batch = chosen["delta_per_batch"]
         rate_weight = [1 / (1 - rate) for rate in rates]
@@ -207,7 +209,10 @@ def _check_rates(num_modalities: int, missing_rates: Sequence[float]) -> None:
             )
 
 
-def _check_distillation(temperature: float, direction: str) -> None:
+def _check_distillation(temperature: float, direction: str, pixel_weight: float, proto_weight: float) -> None:
+    for name, weight in (("pixel_weight", pixel_weight), ("proto_weight", proto_weight)):
+        if weight < 0:
+            raise ValueError(f"{name} must not be negative, got {weight}")
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
     if direction not in DIRECTIONS:

@@ -8,7 +8,7 @@ Reference:
 import torch
 from torch import Tensor
 
-from passion_monai.losses import EpochMean, auxiliary_losses, modality_classification
+from passion_monai.losses import EpochMean, auxiliary_losses, checked_floor, modality_classification
 from passion_monai.methods.base import Method
 from passion_monai.networks.contract import TrainingOutput
 
@@ -35,7 +35,7 @@ class PMR(Method):
         floor: smallest probability in the supervision's cross-entropy; the authors' code uses 0.005.
 
     Raises:
-        ValueError: when a weight or ``entropy_epochs`` is negative.
+        ValueError: when a weight or ``entropy_epochs`` is negative, or floor is outside [0, 1).
 
     Example:
         >>> pmr = PMR(num_modalities=2)
@@ -65,7 +65,7 @@ class PMR(Method):
         self.pce_weight = pce_weight
         self.entropy_weight = entropy_weight
         self.entropy_epochs = entropy_epochs
-        self.floor = floor
+        self.floor = checked_floor(floor)
         self.register_buffer("epoch", torch.tensor(0))
         self.observed = EpochMean(num_modalities)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from passion_monai.losses import variant_options
+from passion_monai.losses import SegmentationLoss, variant_options
 
 VARIANTS = {"paper": {"floor": 0.0, "decay": 1.0}, "reference": {"floor": 0.005, "decay": 0.5}}
 
@@ -18,3 +18,9 @@ def test_an_unknown_variant_names_the_nearest():
 def test_an_unknown_option_names_the_known_ones():
     with pytest.raises(TypeError, match=r"unknown option 'zzz': known: floor, decay"):
         variant_options(VARIANTS, "paper", {"zzz": 1})
+
+
+@pytest.mark.parametrize("floor", [-0.1, 1.0, float("nan")])
+def test_a_floor_is_a_probability(floor):
+    with pytest.raises(ValueError, match=rf"floor must be a probability in \[0, 1\), got {floor}"):
+        SegmentationLoss(floor=floor)

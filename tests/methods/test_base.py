@@ -57,3 +57,9 @@ def test_the_base_has_no_terms_and_no_state():
     assert method.end_epoch() == {}
     with pytest.raises(NotImplementedError):
         method.terms(None, None)
+
+
+@pytest.mark.parametrize("make", [Baseline, ModDrop, PMR, lambda m, floor: Passion(m, [0.0] * m, floor=floor)])
+def test_a_floor_is_a_probability(make):
+    with pytest.raises(ValueError, match="floor must be a probability"):
+        make(2, floor=5)

@@ -172,6 +172,8 @@ def test_rates_may_be_a_tensor():
         ({"missing_rates": [-0.1, 0.0, 0.2]}, ValueError, r"missing_rates\[0\] must be in \[0, 1\), got -0.1"),
         ({"variant": "papre"}, ValueError, "unknown variant 'papre': did you mean 'paper'"),
         ({"level_deca": 1}, TypeError, "unknown option 'level_deca': did you mean 'level_decay'"),
+        ({"pixel_weight": -1}, ValueError, "pixel_weight must not be negative, got -1"),
+        ({"proto_weight": -1}, ValueError, "proto_weight must not be negative, got -1"),
         ({"temperature": 0}, ValueError, "temperature must be positive, got 0"),
         ({"direction": "up"}, ValueError, "direction must be one of .*, got 'up'"),
     ],
