@@ -12,7 +12,7 @@ from passion_monai.metrics.distance import surface_distances
 from passion_monai.metrics.masks import ArrayLike, Mask, as_label_maps, crop_to_union
 from passion_monai.metrics.overlap import dice
 
-__all__ = ["METRICS", "Regions", "region_masks", "score_case"]
+__all__ = ["METRICS", "SHORT_NAMES", "Regions", "region_masks", "score_case"]
 
 Regions = Mapping[str, Sequence[int]]
 
@@ -24,6 +24,9 @@ METRICS = {
     "surface_dice_1mm": "surface Dice at 1 mm",
     "surface_dice_2mm": "surface Dice at 2 mm",
 }
+
+
+SHORT_NAMES = {name: name.replace("_", " ").replace("hd", "HD").replace("dice", "Dice") for name in METRICS}
 
 
 def region_masks(labels: ArrayLike, regions: Regions) -> dict[str, Mask]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from passion_monai.metrics.conventions import find_convention
+from passion_monai.metrics.conventions import find_convention, is_distance
+from passion_monai.metrics.regions import METRICS, SHORT_NAMES
 
 if TYPE_CHECKING:
     from passion_monai.metrics.table import SubsetTable
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["caption", "to_markdown", "to_text"]
 
 PRESENT, ABSENT = "●", "○"
-HD_NAMES = {"hd95": "HD95", "hd95_pooled": "HD95 pooled", "hd100": "HD"}
 
 
 def caption(table: SubsetTable, convention: str) -> str:
@@ -67,7 +67,7 @@ def to_text(table: SubsetTable, convention: str = "brats", hd: str = "hd95") -> 
     left_width = max(map(len, [*left, "Modalities"]))
     blocks = [_block(names, overlaps), _block(names, distances)]
     rule = "─" * (left_width + 2 + sum(len(block[0]) + 2 for block in blocks))
-    titles = [f"{'Dice [%]':^{len(blocks[0][0])}}", f"{HD_NAMES[hd] + ' [mm]':^{len(blocks[1][0])}}"]
+    titles = [f"{'Dice [%]':^{len(blocks[0][0])}}", f"{SHORT_NAMES[hd] + ' [mm]':^{len(blocks[1][0])}}"]
     stubs = [" ".join(f"{name:^{wide}}" for name in table.modalities), *left, "average"]
     lines = [
         " " + "  ".join([f"{stub:<{left_width}}", *cells]).rstrip() for stub, *cells in zip(stubs, *blocks, strict=True)
@@ -85,7 +85,7 @@ def to_markdown(table: SubsetTable, convention: str = "brats", hd: str = "hd95")
         hd: ``hd95``, ``hd95_pooled`` or ``hd100``.
     """
     names = [*table.regions, "mean"]
-    head = [*table.modalities, *(f"Dice {n} [%]" for n in names), *(f"{HD_NAMES[hd]} {n} [mm]" for n in names)]
+    head = [*table.modalities, *(f"Dice {n} [%]" for n in names), *(f"{SHORT_NAMES[hd]} {n} [mm]" for n in names)]
     numbers = zip(_numbers(table, "dice", convention, hd), _numbers(table, hd, convention, hd), strict=True)
     stubs = [*_dots(table), ["**average**", *[""] * (len(table.modalities) - 1)]]
     rows = [[*stub, *overlap, *distance] for stub, (overlap, distance) in zip(stubs, numbers, strict=True)]
@@ -99,8 +99,8 @@ def _dots(table: SubsetTable) -> list[list[str]]:
 
 
 def _numbers(table: SubsetTable, metric: str, convention: str, hd: str) -> list[list[str]]:
-    if hd not in HD_NAMES:
-        raise ValueError(f"hd must be one of {', '.join(HD_NAMES)}, got {hd!r}")
+    if hd not in METRICS or not is_distance(hd):
+        raise ValueError(f"hd must be one of {', '.join(filter(is_distance, METRICS))}, got {hd!r}")
     scale = 100.0 if metric == "dice" else 1.0
     means = np.vstack([table.mean(metric, convention), table.averages(metric, convention)]) * scale
     empty = table.empty() if metric == hd else np.zeros_like(table.empty())

@@ -1,6 +1,27 @@
 """Curves, pictures, tables and figures of a run."""
 
-from passion_monai.reports.curves import plot_losses, plot_preference
+from passion_monai.reports.comparisons import comparison_sheet
+from passion_monai.reports.curves import plot_losses, plot_preference, plot_preferences
+from passion_monai.reports.figures import plot_averages, plot_heat_map
+from passion_monai.reports.overlays import error_map, plot_errors
 from passion_monai.reports.pictures import plot_case
+from passion_monai.reports.runs import Run
+from passion_monai.reports.sheet import Sheet
+from passion_monai.reports.tables import ablation_sheet, missing_rates_sheet, subset_sheet
 
-__all__ = ["plot_case", "plot_losses", "plot_preference"]
+__all__ = [
+    "Run",
+    "Sheet",
+    "ablation_sheet",
+    "comparison_sheet",
+    "error_map",
+    "missing_rates_sheet",
+    "plot_averages",
+    "plot_case",
+    "plot_errors",
+    "plot_heat_map",
+    "plot_losses",
+    "plot_preference",
+    "plot_preferences",
+    "subset_sheet",
+]

@@ -6,6 +6,7 @@ The relative preference is drawn as in Fig. 6 of the paper.
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from passion_monai.reports.style import legend_columns, line_styles, save, styled, tidy
 
-__all__ = ["plot_losses", "plot_preference", "read_history"]
+__all__ = ["plot_losses", "plot_preference", "plot_preferences", "read_history"]
 
 History = dict[str, NDArray[np.float64]]
 
@@ -85,6 +86,33 @@ def plot_preference(csv_path: str | Path, path: str | Path) -> None:
 
 
 @styled
+def plot_preferences(csv_paths: Mapping[str, str | Path], path: str | Path) -> None:
+    """Relative preference of several methods side by side on one scale, the paper's Fig. 6.
+
+    Args:
+        csv_paths: name of the method -> CSV with columns ``epoch`` and ``rp_<modality>``, the same modalities in all.
+        path: picture to write, ``.png``, ``.pdf`` or ``.svg``.
+
+    Raises:
+        FileNotFoundError: when there is no such CSV.
+        ValueError: when there is no method, a CSV cannot be read, or their modalities differ.
+    """
+    histories = {name: read_history(csv_path) for name, csv_path in csv_paths.items()}
+    columns = {name: [c for c in history if c.startswith("rp_")] for name, history in histories.items()}
+    first = next(iter(columns.values()), [])
+    if not first or any(sorted(other) != sorted(first) for other in columns.values()):
+        raise ValueError(f"csv_paths must hold CSVs with the same columns rp_<modality>, got {columns}")
+    figure, axes = _panels(len(histories))
+    for axis, (name, history) in zip(axes, histories.items(), strict=True):
+        axis.sharey(axes[0])
+        _lines(axis, history, {column: column.removeprefix("rp_") for column in first})
+        axis.axhline(0, color="#666666", linewidth=0.8, zorder=1)
+        tidy(axis, name, "RP" if axis is axes[0] else "")
+    _legend_below(figure, axes[0])
+    save(figure, path)
+
+
+@styled
 def plot_losses(csv_path: str | Path, path: str | Path) -> None:
     """Training loss, and each of its terms, over epochs.
 
@@ -114,7 +142,7 @@ def plot_losses(csv_path: str | Path, path: str | Path) -> None:
 
 
 def _panels(number: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(4.6 * number, 3.4), layout="constrained")
+    figure = Figure(figsize=((4.6 if number < 3 else 3.4) * number, 3.4), layout="constrained")
     return figure, list(figure.subplots(1, number, squeeze=False)[0])
 
 

@@ -5,24 +5,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from passion_monai.metrics.masks import ArrayLike
 from passion_monai.metrics.overlap import dice
+from passion_monai.reports.slices import HALO, busiest_slice, content, fill, outline, show, view
 from passion_monai.reports.style import CLASS_COLOURS, legend_columns, save, styled
 
 __all__ = ["plot_case"]
-
-HALO = [withStroke(linewidth=2.2, foreground="black")]
 
 
 @styled
@@ -58,29 +54,29 @@ def plot_case(
     volume, truth = np.asarray(image), np.asarray(reference)
     maps = {name: np.asarray(labels) for name, labels in predictions.items()}
     _check(volume, truth, maps, modalities)
-    index = _busiest_slice(truth, maps)
+    index = busiest_slice(truth, maps)
     shown = {name: channel for name, channel in zip(modalities, volume, strict=True) if np.nan_to_num(channel).any()}
     if not shown:
         raise ValueError(f"image must have at least one available modality, all of {', '.join(modalities)} are missing")
-    box = _content([*shown.values(), truth, *maps.values()], index)
-    slices = {name: _view(channel, index, box) for name, channel in shown.items()}
-    outline = _view(truth, index, box)
+    box = content([*shown.values(), truth, *maps.values()], index)
+    slices = {name: view(channel, index, box) for name, channel in shown.items()}
+    classes = view(truth, index, box)
     aspect = 1.0 if spacing is None else spacing[1] / spacing[0]
     colours = {label: CLASS_COLOURS[i % len(CLASS_COLOURS)] for i, label in enumerate(class_names)}
 
-    figure, upper, lower = _panels(len(slices), 1 + len(maps), aspect * outline.shape[0] / outline.shape[1])
+    figure, upper, lower = _panels(len(slices), 1 + len(maps), aspect * classes.shape[0] / classes.shape[1])
     for axes, (name, channel) in zip(upper, slices.items(), strict=True):
-        _show(axes, channel, name, aspect)
+        show(axes, channel, name, aspect)
         for label, colour in colours.items():
-            _contour(axes, outline == label, colour, inside=0.85)
+            outline(axes, classes == label, colour, inside=0.85)
     ground = next(iter(slices.values()))
-    _show(lower[0], ground, "reference", aspect)
-    _fill(lower[0], outline, colours)
+    show(lower[0], ground, "reference", aspect)
+    fill(lower[0], classes, colours)
     for axes, (name, labels) in zip(lower[1:], maps.items(), strict=True):
         seen = next((m for m in name.split("+") if m in slices), None)
-        _show(axes, slices[seen] if seen else ground, _wrapped(name), aspect)
-        _fill(axes, _view(labels, index, box), colours)
-        _contour(axes, outline > 0, "white", effects=HALO)
+        show(axes, slices[seen] if seen else ground, _wrapped(name), aspect)
+        fill(axes, view(labels, index, box), colours)
+        outline(axes, classes > 0, "white", effects=HALO)
         axes.set_xlabel(_scores(labels, truth, class_names), fontsize=7.5)
     where = "" if index is None else f"slice {index + 1} of {truth.shape[-1]}"
     figure.suptitle("   ".join(filter(None, [title, where])), fontsize=10, fontweight="bold")
@@ -101,28 +97,6 @@ def _check(image: NDArray, reference: NDArray, predictions: Mapping[str, NDArray
             raise ValueError(f"{name!r} must have the shape of the image {image.shape[1:]}, got {labels.shape}")
 
 
-def _busiest_slice(reference: NDArray, predictions: Mapping[str, NDArray]) -> int | None:
-    if reference.ndim == 2:
-        return None
-    for labels in (reference, *predictions.values()):
-        if labels.any():
-            return int(np.count_nonzero(labels, axis=(0, 1)).argmax())
-    return int(reference.shape[-1] // 2)
-
-
-def _content(arrays: Sequence[NDArray], index: int | None) -> tuple[slice, slice]:
-    """Box of the slice that holds everything but black background, one voxel wider."""
-    filled = np.any([np.nan_to_num(a if index is None else a[..., index]) != 0 for a in arrays], axis=0)
-    spans = [np.flatnonzero(filled.any(axis=other)) for other in (1, 0)]
-    first, second = (slice(max(0, s[0] - 1), s[-1] + 2) if s.size else slice(None) for s in spans)
-    return first, second
-
-
-def _view(array: NDArray, index: int | None, box: tuple[slice, slice]) -> NDArray:
-    flat: NDArray = (array if index is None else array[..., index])[box].T[::-1, ::-1]
-    return flat
-
-
 def _panels(upper: int, lower: int, height: float) -> tuple[Figure, list[Axes], list[Axes]]:
     """Axes for the modalities and below them for the predictions, in rows of six at most; spare ones are hidden."""
     columns = min(6, max(upper, lower, 3))
@@ -134,29 +108,6 @@ def _panels(upper: int, lower: int, height: float) -> tuple[Figure, list[Axes], 
     for spare in (*first[upper:], *second[lower:]):
         spare.set_axis_off()
     return figure, first[:upper], second[:lower]
-
-
-def _show(axes: Axes, image: NDArray, title: str, aspect: float) -> None:
-    inside = np.isfinite(image) & (image != 0)  # the background is zero, also of images that were z-scored
-    low, high = np.percentile(image[inside], [1, 99]) if inside.any() else (0.0, 1.0)
-    axes.imshow(np.where(inside, image, low), cmap="gray", vmin=low, vmax=high, aspect=aspect)
-    axes.set_title(title)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-
-
-def _fill(axes: Axes, labels: NDArray, colours: Mapping[int, str]) -> None:
-    layer = np.zeros((*labels.shape, 4))
-    for label, colour in colours.items():
-        layer[labels == label] = to_rgba(colour, 0.75)
-    axes.imshow(layer, aspect=axes.get_aspect(), interpolation="nearest")
-
-
-def _contour(axes: Axes, mask: NDArray, colour: str, inside: float = 0.5, effects: list[Any] | None = None) -> None:
-    """Outline of a mask; with ``inside`` near 1 it runs within the mask, so that those of neighbours do not hide it."""
-    if mask.any() and not mask.all():
-        axes.contour(mask, levels=[inside], colors=[colour], linewidths=1.0).set_path_effects(effects or [])
 
 
 def _scores(labels: NDArray, reference: NDArray, class_names: Mapping[int, str]) -> str:

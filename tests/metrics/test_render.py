@@ -54,7 +54,7 @@ def test_uneven_numbers_of_cases(table):
 
 
 def test_unknown_options(table):
-    with pytest.raises(ValueError, match="hd must be one of hd95, hd95_pooled, hd100, got 'hd'"):
-        table.to_text(hd="hd")
+    with pytest.raises(ValueError, match="hd must be one of hd95, hd95_pooled, hd100, got 'dice'"):
+        table.to_text(hd="dice")
     with pytest.raises(ValueError, match="convention 'brast' is not known: did you mean 'brats'"):
         table.to_text(convention="brast")
