@@ -49,8 +49,8 @@ def read_availability(path: str | PathLike[str], modalities: Sequence[str]) -> T
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when the columns are not ``case`` and the modalities, a cell is no truth value, a case is named twice
-            or has no modality, or there is no case at all; line and column are named.
+        ValueError: when the columns are not ``case`` and the modalities, a cell is no truth value, a case is named
+            twice or has no modality, or there is no case at all; line and column are named.
     """
     path = Path(path)
     if not path.is_file():
@@ -189,7 +189,7 @@ def apply_availability(
         New items; the given ones are not changed.
 
     Raises:
-        ValueError: when the table names cases that the items lack or the other way round, or a case is left with nothing.
+        ValueError: when the table names cases that the items lack or the other way round, or leaves a case nothing.
 
     Example:
         >>> apply_availability([{"case": "a", "flair": "f.nii", "t2": "t.nii"}], {"a": (False, True)}, ["flair", "t2"])

@@ -95,7 +95,7 @@ class CaseDataset(PersistentDataset):
             try:
                 with safe_globals(_RECORDS):
                     return torch.load(path, weights_only=True, mmap=True)
-            except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+            except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
                 warnings.warn(f"cache file {path} is damaged and made again ({type(error).__name__})", stacklevel=2)
         item = _unwrapped(self._pre_transform, deepcopy(item_transformed))
         item = convert_to_tensor(_compact(item), convert_numeric=False, track_meta=True)

@@ -1,4 +1,4 @@
-"""The published splits and availability tables, shipped with the package (see ``splits/README.md`` for their source)."""
+"""The published splits and availability tables, shipped with the package (source: ``splits/README.md``)."""
 
 from __future__ import annotations
 

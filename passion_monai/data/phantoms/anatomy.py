@@ -27,7 +27,7 @@ class Brain(NamedTuple):
         inside: share of the voxel that is brain (the rest is air).
         fluid: share of the brain that is cerebrospinal fluid.
         grey: share of the solid part that is grey matter; the rest is white matter.
-        depth: distance to the outer surface in mm, positive inside.
+        depth: distance to the surface of the cerebrum in mm, positive inside.
     """
 
     position: np.ndarray
@@ -55,9 +55,8 @@ def draw_brain(rng: np.random.Generator, shape: Sequence[int], spacing: float, h
     size = rng.normal(1, 0.04)
 
     cerebrum = 62 * size * (1 - _superellipsoid(x, y, z - 8, (64, 82, 56), below=44))
-    cerebellum = 34 * size * (1 - _superellipsoid(x, y + 48, z + 42, (48, 32, 26)))
-    stem = 12 * (1 - _superellipsoid(x, y + 22, z + 48, (13, 14, 40)))
-    depth = np.maximum(np.maximum(cerebrum, cerebellum), stem)
+    cerebellum = 34 * size * (1 - _superellipsoid(x, y + 44, z + 34, (52, 34, 26)))
+    stem = 12 * (1 - _superellipsoid(x, y + 14, z + 40, (13, 15, 44)))
 
     sulcus = _sheets(np.abs(folds) * 4.2, cerebrum - rng.uniform(13, 19))
     fissure = _sheets(np.abs(x + 0.8 * folds), np.maximum(22 - z - y**2 / 90, 0))
@@ -68,11 +67,11 @@ def draw_brain(rng: np.random.Generator, shape: Sequence[int], spacing: float, h
     ventricles = _ventricles(x, y, z + 0.6 * folds, rng.uniform(0.6, 1.5))
 
     share = lambda distance: np.clip(0.5 + distance / spacing, 0, 1).astype(np.float32)  # noqa: E731
-    inside = share(depth + 1.0)
+    inside = share(np.maximum(np.maximum(cerebrum, cerebellum), stem) + 1.0)
     solid = np.maximum(share(pia), share(np.maximum(cerebellum, stem)))
     fluid = np.maximum(1 - solid, share(ventricles))
     grey = np.maximum(1 - share(white), 0.75 * share(deep))
-    return Brain(position, inside, fluid, grey, depth.astype(np.float32))
+    return Brain(position, inside, fluid, grey, cerebrum.astype(np.float32))
 
 
 def _deformed(
@@ -83,7 +82,7 @@ def _deformed(
     matrix = (rotation * rng.normal(1, 0.04, size=3)).astype(np.float32)
     moved = np.tensordot(matrix, position, axes=1)
     for axis in range(3):
-        moved[axis] += elastic * random_field(rng, shape, spacing, (60, 160)) + rng.normal(0, 2)
+        moved[axis] += elastic * random_field(rng, shape, spacing, (90, 220)) + rng.normal(0, 2)
     return moved
 
 

@@ -1,4 +1,4 @@
-"""The brain phantom: glioma cases in four MR sequences, so that everything can be run and learned from without a download.
+"""The brain phantom: glioma cases in four MR sequences, so that everything can be run without a download.
 
 Synthetic: it shows mechanisms (which modality is informative for what, what imbalanced missing rates do), not clinical
 performance. FLAIR and T2 show oedema, T1c shows enhancing tumour, T1 little: the pattern of BraTS.
@@ -50,7 +50,7 @@ class BrainPhantom:
 
     shape: tuple[int, int, int] = (88, 104, 80)
     spacing: float = 2.0
-    elastic: float = 3.0
+    elastic: float = 2.5
     tissue_jitter: float = 0.06
     protocol_jitter: float = 0.08
     enhancing_t1_post: tuple[float, float, float, float] = (830.0, 120.0, 600.0, 1150.0)
@@ -158,9 +158,9 @@ def brain_phantom(
 ) -> str:
     """Make a data set of phantom cases in the layout of BraTS, unless it is there already.
 
-    ``<root>/brain-3d-<hash>/{train,validation}/PHANTOM_0001/PHANTOM_0001_{flair,t1ce,t1,t2,seg}.nii.gz``; the hash is of
-    all parameters, so another choice makes another folder. A folder that is there is complete: it is made under another
-    name and renamed. The same parameters give the same files, bit for bit.
+    ``<root>/brain-3d-<hash>/{train,validation}/PHANTOM_0001/PHANTOM_0001_{flair,t1ce,t1,t2,seg}.nii.gz``; the hash is
+    of all parameters, so another choice makes another folder. A folder that is there is complete: it is made under
+    another name and renamed. The same parameters give the same files, bit for bit.
 
     Args:
         root: where the folder is made.

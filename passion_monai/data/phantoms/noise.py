@@ -1,7 +1,7 @@
 """Smooth random fields of a given length scale: what makes every phantom's anatomy, texture and bias its own.
 
-A field is a sum of products of cosines with random weights, evaluated axis by axis as matrix products. That is ten times
-faster than filtering white noise, and a field in a slice needs no volume.
+A field is a sum of products of cosines with random weights, evaluated axis by axis as matrix products. That is faster
+than filtering white noise, and a field in a slice needs no volume.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def random_field(
     # 1.1: the lowest mode along an axis must be in, also when the grid is smaller than the wavelength
     lengths = [max(size * spacing, longest / 1.9) if size > 1 else 0.0 for size in shape]
     counts = [int(2 * length / shortest) + 1 for length in lengths]
-    frequencies = [np.arange(n) / (2 * length) if length else np.zeros(1) for n, length in zip(counts, lengths, strict=True)]
+    frequencies = [
+        np.arange(n) / (2 * length) if length else np.zeros(1) for n, length in zip(counts, lengths, strict=True)
+    ]
     magnitude = np.sqrt(sum(f**2 for f in np.meshgrid(*frequencies, indexing="ij", sparse=True)))
     weights = rng.standard_normal(counts) * ((magnitude >= 1 / longest) & (magnitude <= 1 / shortest))
     field = (weights / max(np.sqrt((weights**2).sum()), 1e-12)).astype(np.float32)

@@ -2,9 +2,9 @@
 
 Times at 3 T in ms, from the literature where there is any: white matter T1/T2 (Stanisz 2005; MR fingerprinting, de
 Blank), grey matter (Stanisz), cerebrospinal fluid, peritumoral oedema and solid tumour (MR fingerprinting), shifts by
-gadolinium (Frankfurt 2020, n = 33). T2 and proton density of oedema, enhancing tumour and necrosis are choices consistent
-with these sources, not measurements. T1 and T1c are the same sequence (MPRAGE): in a spin echo, oedema falls between
-grey and white matter and a T1 image alone would show nothing.
+gadolinium (Frankfurt 2020, n = 33). T2 and proton density of oedema, enhancing tumour and necrosis are choices
+consistent with these sources, not measurements. T1 and T1c are the same sequence (MPRAGE): in a spin echo, oedema falls
+between grey and white matter and a T1 image alone would show nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def signals(tissue: Tissue, scale: float = 1.0) -> dict[str, float]:
 
     Example:
         >>> {name: round(value, 3) for name, value in signals(TISSUES["white"]).items()}
-        {'flair': 0.108, 't1ce': 0.247, 't1': 0.235, 't2': 0.166}
+        {'flair': 0.108, 't1ce': 0.24, 't1': 0.229, 't2': 0.166}
     """
 
     def inversion_recovery(t1: float, repetition: float, inversion: float, echo: float) -> float:

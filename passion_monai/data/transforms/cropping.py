@@ -18,14 +18,14 @@ __all__ = ["CropToAvailabled"]
 
 
 class CropToAvailabled(CropForegroundd):
-    r"""Crop to the box of voxels that are non-zero in any available modality.
+    """Crop to the box of voxels that are non-zero in any available modality.
 
-    MONAI's `CropForegroundd` with two differences: the box is widened to ``min_size`` inside the volume instead of being
-    padded later, and a volume that is too small is an error. Invertible.
+    MONAI's `CropForegroundd` with two differences: the box is widened to ``min_size`` inside the volume instead of
+    being padded later, and a volume that is too small is an error. Invertible.
 
     Args:
         keys: to crop with one box.
-        source_key: image (M, \\*S) with zeros outside the head and in missing channels: before any normalisation that
+        source_key: image (M, *S) with zeros outside the head and in missing channels: before any normalisation that
             moves zero.
         min_size: smallest size of the result per axis (one number or one per axis), the training crop.
         margin: voxels added on every side.
@@ -62,7 +62,8 @@ class CropToAvailabled(CropForegroundd):
         if any(have < need for have, need in zip(size, needed, strict=True)):
             case = f"case {data['case']!r}" if "case" in data else self.source_key
             raise ValueError(
-                f"{case} has size {size}, smaller than the crop {needed}: choose a smaller one (--roi_size) or pad the scan"
+                f"{case} has size {size}, smaller than the crop {needed}: choose a smaller crop (--roi_size) or pad "
+                f"the scan"
             )
         return dict(super().__call__(data, lazy=lazy))
 

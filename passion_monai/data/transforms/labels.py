@@ -65,7 +65,7 @@ class MapLabelsd(MapTransform):
         unknown = label[values[position] != label].unique().tolist()
         if unknown:
             raise ValueError(
-                f"{where} holds the values {unknown[:10]}, which are not in the coding {list(self.mapping)}; correct the "
-                f"file, or add them to the label mapping"
+                f"{where} holds the values {unknown[:10]}, which are not in the coding {list(self.mapping)}; correct "
+                f"the file, or add them to the label mapping"
             )
         return torch.tensor(list(self.mapping.values()), dtype=torch.uint8)[position]

@@ -24,13 +24,13 @@ _TOLERANCE = 1e-3  # mm, and direction cosines times mm: what rounding in float3
 
 
 class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
-    r"""Load the modalities that a case has.
+    """Load the modalities that a case has.
 
     The item holds ``case`` (a name) and either a path per modality (absent or None: missing), or ``image``: a list of M
     paths with None for missing ones, or the path of one file with M channels in which a channel that is zero or NaN
     throughout is missing.
 
-    Result: ``image`` (M, \\*S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, \\*S) when
+    Result: ``image`` (M, *S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, *S) when
     there is one, ``case``; the modality keys are gone. ``image`` and ``label`` are `MetaTensor`, reoriented to
     ``axcodes`` in 3D; `monai.transforms.Invertd` takes a prediction back to the scan's own grid, and
     ``meta["filename_or_obj"]`` is the case's name, so that no two cases are written to one file.
@@ -97,10 +97,10 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         if isinstance(image, Sequence) and not isinstance(image, str):
             if len(image) != len(self.keys):
                 raise ValueError(
-                    f"case {data.get('case')!r}: {self.image_key!r} lists {len(image)} files for {len(self.keys)} modalities "
-                    f"{list(self.keys)}; write None for a missing one"
+                    f"case {data.get('case')!r}: {self.image_key!r} lists {len(image)} files for {len(self.keys)} "
+                    f"modalities {list(self.keys)}; write None for a missing one"
                 )
-            data = dict(zip(self.keys, image, strict=True))
+            data = {**data, **dict(zip(self.keys, image, strict=True))}
         elif image is not None:
             return {self.image_key: image}
         paths = {key: data[key] for key in self.keys if data.get(key)}
@@ -153,7 +153,8 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
             return image
         if image.ndim != self.spatial_dims:
             raise ValueError(
-                f"case {case!r}: {key} file {path} has shape {tuple(image.shape)}, expected {self.spatial_dims} spatial axes"
+                f"case {case!r}: {key} file {path} has shape {tuple(image.shape)}, expected {self.spatial_dims} axes "
+                f"(spatial_dims)"
             )
         _check_finite(image, path, case)
         return image
@@ -192,8 +193,8 @@ def _check_finite(image: Tensor, path: Any, case: str) -> None:
     bad = int((~torch.isfinite(image)).sum())
     if bad:
         raise ValueError(
-            f"case {case!r}: {path} holds {bad} voxels that are NaN or infinite; replace them (0 outside the scan) or leave "
-            f"the file out"
+            f"case {case!r}: {path} holds {bad} voxels that are NaN or infinite; replace them (0 outside the scan) or "
+            f"leave the file out"
         )
 
 

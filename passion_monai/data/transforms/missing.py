@@ -1,7 +1,7 @@
 """Mark what is missing: the last step before the network.
 
 Zeros would not do: a network cannot tell them from an image of zeros, and intensity augmentation turns them into
-something else. NaN says it unmistakably, survives sliding windows, TorchScript and ONNX, and any arithmetic on it shows.
+something else. NaN cannot be mistaken and survives sliding windows, TorchScript and ONNX.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ __all__ = ["MarkMissingd"]
 
 
 class MarkMissingd(Transform):
-    r"""Write NaN into the channels of modalities that are not available. The last transform of every list.
+    """Write NaN into the channels of modalities that are not available. The last transform of every list.
 
     Args:
-        image_key: image (M, \\*S), floating point.
+        image_key: image (M, *S), floating point.
         available_key: ``(M,)`` bool. When the item has none, because somebody else loaded the image, a channel that is
             zero (or NaN) throughout is missing, and the key is added.
 

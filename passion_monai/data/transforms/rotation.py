@@ -80,7 +80,7 @@ class RandPlaneRotated(RandomizableTransform, MapTransform):
 
 
 def rotate_plane(image: Tensor, plane: tuple[int, int], degrees: float, mode: str) -> Tensor:
-    """Rotate in the plane of two axes about the centre, from the first axis towards the second.
+    """Rotate in the plane of two axes about the centre, from the second axis towards the first.
 
     Args:
         image: any shape and dtype.

@@ -1,0 +1,207 @@
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Compose, Invertd, LoadImaged, SaveImaged
+
+from passion_monai.data import CropToAvailabled, LoadImageModalitiesd, MapLabelsd, brats_cases
+from tests.data.helpers import MODALITIES, real_cases, write, write_case
+
+LPS = np.diag([-2.0, -2.0, 3.0, 1.0])
+LPS[:3, 3] = [10, 20, -30]
+
+
+def item(tmp_path, *, without=(), **kwargs):
+    write_case(tmp_path, "case_1", **kwargs)
+    (found,) = brats_cases(tmp_path, MODALITIES)
+    return {key: value for key, value in found.items() if key not in without}
+
+
+def test_missing_modalities_are_zero_and_named(tmp_path):
+    loaded = LoadImageModalitiesd(MODALITIES)(item(tmp_path, without=("t1ce", "t2")))
+    assert set(loaded) == {"case", "image", "available", "label"}
+    assert loaded["image"].shape == (4, 6, 7, 8)
+    assert loaded["image"].dtype == torch.float32
+    assert loaded["available"].tolist() == [True, False, True, False]
+    assert loaded["image"].amax(dim=(1, 2, 3)).tolist() == [1, 0, 3, 0]
+    assert loaded["label"].shape == (1, 6, 7, 8)
+    assert loaded["case"] == loaded["image"].meta["filename_or_obj"] == "case_1"
+
+
+def test_files_that_are_not_available_are_never_opened(tmp_path):
+    paths = item(tmp_path)
+    (tmp_path / "case_1" / "case_1_t2.nii.gz").write_bytes(b"damaged")
+    loaded = LoadImageModalitiesd(["flair", "t1"])(paths)
+    assert loaded["image"].shape[0] == 2
+    assert loaded["t2"] == paths["t2"]
+
+
+def test_it_is_a_load_imaged():
+    assert issubclass(LoadImageModalitiesd, LoadImaged)
+
+
+def test_a_list_of_files_with_none(tmp_path):
+    paths = item(tmp_path)
+    listed = {"case": "case_1", "image": [paths["flair"], None, paths["t1"], None], "label": paths["label"]}
+    keyed = {key: paths[key] for key in ("case", "flair", "t1", "label")}
+    one, other = (LoadImageModalitiesd(MODALITIES)(x) for x in (listed, keyed))
+    assert torch.equal(one["image"], other["image"])
+    assert torch.equal(one["available"], other["available"])
+    with pytest.raises(ValueError, match="case 'a': 'image' lists 1 files for 4 modalities"):
+        LoadImageModalitiesd(MODALITIES)({"case": "a", "image": [paths["flair"]]})
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_one_file_with_all_channels(tmp_path, last):
+    array = np.stack([np.full((6, 7, 8), v, dtype=np.float32) for v in (1, 0, 3, np.nan)], axis=-1 if last else 0)
+    path = write(tmp_path / "x.nii.gz", array)
+    loaded = LoadImageModalitiesd(MODALITIES)({"image": path})
+    assert loaded["image"].shape == (4, 6, 7, 8)
+    assert loaded["available"].tolist() == [True, False, True, False]
+    assert loaded["image"].amax(dim=(1, 2, 3)).tolist() == [1, 0, 3, 0]
+    assert loaded["case"] == "x"
+
+
+def test_one_file_with_the_wrong_channels(tmp_path):
+    path = write(tmp_path / "x.nii.gz", np.ones((6, 7, 8, 3), dtype=np.float32))
+    with pytest.raises(ValueError, match=r"shape \(6, 7, 8, 3\), expected 3 spatial axes and 4 channels"):
+        LoadImageModalitiesd(MODALITIES)({"image": path})
+    path = write(tmp_path / "empty.nii.gz", np.zeros((6, 7, 8, 4), dtype=np.float32))
+    with pytest.raises(ValueError, match=r"every channel of .*empty\.nii\.gz is empty"):
+        LoadImageModalitiesd(MODALITIES)({"image": path})
+
+
+@pytest.mark.parametrize("shape", [(6, 7), (6, 7, 1)])
+def test_slices(tmp_path, shape):
+    loaded = LoadImageModalitiesd(MODALITIES, spatial_dims=2)(item(tmp_path, shape=shape, without=("t1",)))
+    assert loaded["image"].shape == (4, 6, 7)
+    assert loaded["label"].shape == (1, 6, 7)
+    with pytest.raises(ValueError, match=r"has shape \(6, 7, 8\), expected 2 axes"):
+        LoadImageModalitiesd(["flair"], spatial_dims=2)(
+            {"case": "a", "flair": write(tmp_path / "v.nii.gz", np.ones((6, 7, 8), dtype=np.int16))}
+        )
+
+
+def test_orientation_is_an_option(tmp_path):
+    array = np.arange(6 * 7 * 8, dtype=np.int16).reshape(6, 7, 8)
+    data = {"case": "a", "flair": write(tmp_path / "a.nii.gz", array, LPS)}
+    stored = LoadImageModalitiesd(["flair"], axcodes=None)(data)["image"]
+    assert np.array_equal(stored[0], array)
+    assert torch.equal(LoadImageModalitiesd(["flair"])(data)["image"], stored.flip(1, 2))
+
+
+def test_a_prediction_returns_to_the_scans_own_grid(tmp_path):
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, (9, 10, 11)).astype(np.uint8)
+    image = np.zeros((9, 10, 11), dtype=np.int16)
+    image[2:7, 3:9, 1:8] = 5
+    data = [
+        {
+            "case": case,
+            "flair": write(tmp_path / case / "f.nii.gz", image, LPS),
+            "label": write(tmp_path / case / "s.nii", label, LPS),
+        }
+        for case in ("pat.1", "pat.2")
+    ]
+    preprocessing = Compose(
+        [
+            LoadImageModalitiesd(["flair", "t1"]),
+            MapLabelsd("label"),
+            CropToAvailabled(["image", "label"], min_size=(4, 8, 4)),
+        ]
+    )
+    save = SaveImaged(
+        "pred",
+        output_dir=tmp_path / "out",
+        output_postfix="seg",
+        separate_folder=False,
+        resample=False,
+        output_dtype="uint8",
+        print_log=False,
+    )
+    for one in data:
+        done = preprocessing(one)
+        assert done["image"].shape == (2, 5, 8, 7)
+        done["pred"] = MetaTensor(done["label"].clone())
+        inverted = Invertd("pred", preprocessing, orig_keys="image", nearest_interp=True)(done)
+        save(inverted)
+    written = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in written] == ["pat.1_seg.nii.gz", "pat.2_seg.nii.gz"]
+    result = nib.load(written[1])
+    expected = np.zeros_like(label)
+    expected[2:7, 2:10, 1:8] = label[2:7, 2:10, 1:8]
+    assert np.array_equal(np.asarray(result.dataobj), expected)
+    assert np.allclose(result.affine, LPS)
+
+
+def test_no_modality_is_named():
+    for data in ({"case": "a"}, {"case": "a", "flair": None, "t1": ""}, {"case": "a", "image": [None] * 4}):
+        with pytest.raises(ValueError, match="case 'a' has no modality"):
+            LoadImageModalitiesd(MODALITIES)(data)
+
+
+@pytest.mark.parametrize("key", ["t1", "label"])
+def test_other_grids_are_named_with_both_files(tmp_path, key):
+    paths = item(tmp_path)
+    paths[key] = write(tmp_path / "other.nii.gz", np.ones((6, 7, 8), dtype=np.int16), np.diag([1, 1, 2, 1]))
+    with pytest.raises(
+        ValueError, match=r"other\.nii\.gz and .*_flair\.nii\.gz lie on different grids: .*2\.0, 0\.0\]\]"
+    ):
+        LoadImageModalitiesd(MODALITIES)(paths)
+    paths[key] = write(tmp_path / "other.nii.gz", np.ones((6, 7, 9), dtype=np.int16))
+    with pytest.raises(ValueError, match=r"shape \(6, 7, 9\) and \(6, 7, 8\)"):
+        LoadImageModalitiesd(MODALITIES)(paths)
+    almost = np.eye(4)
+    almost[0, 3] = 5e-4
+    paths[key] = write(tmp_path / "other.nii.gz", np.ones((6, 7, 8), dtype=np.int16), almost)
+    assert LoadImageModalitiesd(MODALITIES)(paths)["image"].shape == (4, 6, 7, 8)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_counted(tmp_path, value):
+    array = np.ones((6, 7, 8), dtype=np.float32)
+    array[0, 0, :3] = value
+    paths = item(tmp_path) | {"t1": write(tmp_path / "bad.nii.gz", array)}
+    with pytest.raises(ValueError, match=r"case 'case_1': .*bad\.nii\.gz holds 3 voxels that are NaN or infinite"):
+        LoadImageModalitiesd(MODALITIES)(paths)
+
+
+def damaged(tmp_path, how):
+    whole = (tmp_path / "case_1" / "case_1_t1.nii.gz").read_bytes()
+    return {
+        "cut": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"this is no image",
+        "header": gzip.compress(gzip.decompress(whole)[:400]),
+        "flipped": whole[:40] + bytes([whole[40] ^ 255, whole[41] ^ 255]) + whole[42:],
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "text", "header", "flipped"])
+def test_damaged_files_are_named(tmp_path, how):
+    paths = item(tmp_path)
+    bad = tmp_path / "case_1" / "bad_t1.nii.gz"
+    bad.write_bytes(damaged(tmp_path, how))
+    with pytest.raises(ValueError, match=r"case 'case_1': t1 file .*bad_t1\.nii\.gz cannot be read, it is damaged"):
+        LoadImageModalitiesd(MODALITIES)(paths | {"t1": str(bad)})
+
+
+def test_files_that_are_gone_are_named():
+    with pytest.raises(FileNotFoundError, match=r"case 'a': t1 file /nowhere/x\.nii\.gz does not exist"):
+        LoadImageModalitiesd(MODALITIES)({"case": "a", "t1": "/nowhere/x.nii.gz"})
+
+
+def test_spatial_dims_are_checked():
+    with pytest.raises(ValueError, match="spatial_dims must be 2 or 3, got 4"):
+        LoadImageModalitiesd(MODALITIES, spatial_dims=4)
+
+
+def test_real_case():
+    case = brats_cases(real_cases() / "validation", MODALITIES)[0]
+    loaded = LoadImageModalitiesd(MODALITIES)({key: value for key, value in case.items() if key != "t1ce"})
+    assert loaded["image"].shape == (4, 240, 240, 155)
+    assert torch.equal(loaded["image"].affine[:3, :3], torch.eye(3, dtype=torch.float64))
+    assert np.array_equal(loaded["image"][3], np.asarray(nib.load(case["t2"]).dataobj)[::-1, ::-1])
