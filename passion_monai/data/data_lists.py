@@ -74,7 +74,7 @@ def _listed_item(entry: Mapping[str, Any], base: Path, modalities: Sequence[str]
     for key in entry:
         if key not in known:
             raise ValueError(f"{where}: unknown key {key!r}: {nearest(key, known)}")
-    files = {name: entry.get(name) for name in modalities}
+    files: dict[str, Any] = {name: entry.get(name) for name in modalities}
     image = entry.get("image")
     if isinstance(image, Sequence) and not isinstance(image, str):
         if len(image) != len(modalities):
@@ -82,14 +82,13 @@ def _listed_item(entry: Mapping[str, Any], base: Path, modalities: Sequence[str]
         files = dict(zip(modalities, image, strict=True))
     elif image is not None:
         files = {"image": image}
-    files = {key: str(base / file) for key, file in files.items() if file}
-    if not files:
+    paths = {key: base / file for key, file in files.items() if file}
+    if not paths:
         raise ValueError(f"{where} has no image: expected a path for at least one of {list(modalities)}")
-    first = Path(next(iter(files.values())))
-    item = {"case": str(entry.get("case") or first.name.split(".nii")[0]), **files}
+    case = str(entry.get("case") or next(iter(paths.values())).name.split(".nii")[0])
     if entry.get("label"):
-        item["label"] = str(base / entry["label"])
-    for key in item.keys() - {"case"}:
-        if not Path(item[key]).exists():
-            raise FileNotFoundError(f"{where}, case {item['case']!r}: {key} file {item[key]} does not exist")
-    return item
+        paths["label"] = base / entry["label"]
+    for key, path in paths.items():
+        if not path.exists():
+            raise FileNotFoundError(f"{where}, case {case!r}: {key} file {path} does not exist")
+    return {"case": case, **{key: str(path) for key, path in paths.items()}}

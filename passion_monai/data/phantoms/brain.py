@@ -186,7 +186,7 @@ def brain_phantom(
     if shape is not None:
         if len(shape) != spatial_dims:
             raise ValueError(f"shape must have {spatial_dims} sizes, got {tuple(shape)}")
-        phantom = replace(phantom, shape=(*shape, 1)[:3])
+        phantom = replace(phantom, shape=(shape[0], shape[1], shape[2] if spatial_dims == 3 else 1))
     phantom = replace(phantom, spacing=float(spacing), **levers)
 
     def write_case(folder: Path, name: str, rng: np.random.Generator) -> None:

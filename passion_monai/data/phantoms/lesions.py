@@ -38,11 +38,20 @@ def draw_lesions(
         enhancing: False makes cores of necrosis (and non-enhancing tumour) alone.
         necrotic: False makes solid enhancing cores.
         edge: width in mm over which oedema fades.
+
+    Raises:
+        ValueError: when the grid holds no place for a lesion.
     """
     shares = np.zeros((3, *brain.inside.shape), dtype=np.float32)
     places = np.argwhere((brain.grey < 0.3) & (brain.fluid < 0.1) & (brain.depth > 10) & (brain.inside == 1))
+    if radii and not len(places):
+        raise ValueError(
+            f"a grid of {brain.inside.shape} voxels of {spacing} mm holds no white matter to put a lesion into: "
+            f"choose a larger shape or spacing"
+        )
     for radius in radii:
-        centre = brain.position[(slice(None), *places[int(rng.random() * len(places))])].copy()
+        i, j, k = places[int(rng.random() * len(places))]
+        centre = brain.position[:, i, j, k].copy()
         if brain.inside.shape[2] == 1:  # the slice need not go through the middle of the lesion
             centre[2] += rng.uniform(-0.4, 0.4) * radius
         one = _draw_one(rng, brain, centre, radius, spacing, (enhancing, necrotic), edge)

@@ -72,8 +72,9 @@ class _Box(CropForeground):
     """Finds the box; the cropping, its record in the meta data and its inverse are MONAI's."""
 
     def __init__(self, min_size: Sequence[int] | int, margin: int) -> None:
-        super().__init__(margin=margin)
+        super().__init__()
         self.min_size = min_size
+        self.margin_voxels = margin
 
     def compute_bounding_box(self, img: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         size = np.array(img.shape[1:])
@@ -83,7 +84,7 @@ class _Box(CropForeground):
             others = [other for other in range(len(size)) if other != axis]
             planes = (occupied.amax(dim=others) if others else occupied).nonzero()
             if len(planes):
-                start[axis], end[axis] = int(planes[0]) - self.margin, int(planes[-1]) + 1 + self.margin
+                start[axis], end[axis] = int(planes[0]) - self.margin_voxels, int(planes[-1]) + 1 + self.margin_voxels
         missing = np.maximum(np.array(ensure_tuple_rep(self.min_size, len(size))) - (end - start), 0)
         start, end = start - missing // 2, end + (missing - missing // 2)
         shift = np.maximum(-start, 0) - np.maximum(end - size, 0)

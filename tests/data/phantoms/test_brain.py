@@ -112,5 +112,7 @@ def test_wrong_arguments_are_named(tmp_path):
         brain_phantom(tmp_path, spatial_dims=4)
     with pytest.raises(ValueError, match=r"shape must have 3 sizes, got \(8, 8\)"):
         brain_phantom(tmp_path, shape=(8, 8))
+    with pytest.raises(ValueError, match=r"\(4, 4, 4\) voxels of 200.0 mm holds no white matter"):
+        brain_phantom(tmp_path, shape=(4, 4, 4), spacing=200, progress=False)
     with pytest.raises(TypeError, match="noize"):
         brain_phantom(tmp_path, noize=1)
