@@ -79,6 +79,12 @@ class TestEqualsOthers:
         expected = compute_surface_dice(*masks, **options).item()
         assert surface_dice(*PAIRS[name], 1.0, spacing) == pytest.approx(expected, rel=1e-6)
 
+    def test_medpy(self, name, anisotropic):
+        medpy = pytest.importorskip("medpy.metric.binary", reason="medpy is not a dependency; compared where installed")
+        spacing = spacing_of(PAIRS[name][0], anisotropic)
+        assert hausdorff(*PAIRS[name], 95, spacing, "pooled") == pytest.approx(medpy.hd95(*PAIRS[name], spacing))
+        assert hausdorff(*PAIRS[name], 100, spacing) == pytest.approx(medpy.hd(*PAIRS[name], spacing))
+
     def test_surface_is_mask_minus_erosion(self, name, anisotropic):
         for mask in PAIRS[name]:
             assert np.array_equal(surface(mask), mask ^ ndimage.binary_erosion(mask))

@@ -6,10 +6,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from passion_monai.reports import plot_losses, plot_preference
+from passion_monai.reports import plot_losses, plot_preference, plot_preferences
 from passion_monai.reports.curves import read_history
 from passion_monai.reports.style import LINE_COLOURS
-from tests.reports.look import share_of
+from tests.reports.look import comments_of, share_of
 
 PREFERENCE = "epoch,rp_flair,rp_t1,beta_flair,beta_t1\n1,.4,-.4,2,5\n2,.2,-.2,1.99,5.01\n3,.1,-.1,1.98,5.02\n"
 LOSSES = "epoch,loss,segmentation,pixel\n1,2,1.5,.5\n2,1,.9,.01\n"
@@ -79,6 +79,19 @@ def test_history_is_sorted_and_gaps_are_nan(history):
 def test_bad_csv(history, tmp_path, plot, text, message):
     with pytest.raises(ValueError, match=message):
         plot(history(text), tmp_path / "x.png")
+
+
+def test_methods_side_by_side(history, tmp_path):
+    plot_preferences({"baseline": history(PREFERENCE), "PASSION": history(PREFERENCE)}, tmp_path / "x.svg")
+    assert {"baseline", "PASSION", "flair", "t1"} <= comments_of(tmp_path / "x.svg")
+
+
+def test_methods_with_other_modalities(history, tmp_path):
+    (tmp_path / "other.csv").write_text("epoch,rp_lge\n1,0\n")
+    with pytest.raises(ValueError, match="the same columns rp_<modality>"):
+        plot_preferences({"a": history(PREFERENCE), "b": tmp_path / "other.csv"}, tmp_path / "x.svg")
+    with pytest.raises(ValueError, match="the same columns rp_<modality>"):
+        plot_preferences({}, tmp_path / "x.svg")
 
 
 def test_missing_csv(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from passion_monai.reports import plot_case
 from tests.metrics.make import tumour
+from tests.reports.look import comments_of
 
 MODALITIES = ["flair", "t1ce", "t1", "t2"]
 CLASSES = {1: "necrotic core", 2: "oedema", 3: "enhancing tumour"}
@@ -18,17 +19,13 @@ def make_case(shape):
     return image, reference
 
 
-def text_of(path):
-    return {line.strip("<!- >") for line in path.read_text().splitlines() if line.strip().startswith("<!--")}
-
-
 @pytest.mark.parametrize("shape", [(24, 20), (24, 20, 12)])
 def test_titles_classes_and_scores(tmp_path, shape):
     image, reference = make_case(shape)
     image[1], image[2] = np.nan, 0
     predictions = {"flair": np.zeros(shape, dtype=int), "flair+t2": reference}
     plot_case(tmp_path / "case.svg", image, reference, predictions, MODALITIES, CLASSES, title="case 7")
-    seen = text_of(tmp_path / "case.svg")
+    seen = comments_of(tmp_path / "case.svg")
     wanted = {"flair", "t2", "flair + t2", "reference", "Dice 1.00 / 1.00 / 1.00", "Dice 0.00 / 0.00 / 0.00"}
     assert wanted | set(CLASSES.values()) <= seen
     assert not {"t1ce", "t1"} & seen
@@ -40,7 +37,7 @@ def test_slice_with_most_foreground(tmp_path):
     reference[:] = 0
     reference[4:6, 4:6, 2] = reference[4:9, 4:9, 9] = 1
     plot_case(tmp_path / "case.svg", image, reference, {"t1": reference}, MODALITIES, CLASSES)
-    assert "slice 10 of 12" in text_of(tmp_path / "case.svg")
+    assert "slice 10 of 12" in comments_of(tmp_path / "case.svg")
 
 
 def test_nothing_in_the_reference(tmp_path):
@@ -49,14 +46,14 @@ def test_nothing_in_the_reference(tmp_path):
     predicted[3:5, 3:5, 4] = 1
     for name, labels, where in (("a", predicted, 5), ("b", 0 * predicted, 7)):
         plot_case(tmp_path / f"{name}.svg", image, 0 * reference, {"t1": labels}, MODALITIES, CLASSES)
-        assert f"slice {where} of 12" in text_of(tmp_path / f"{name}.svg")
+        assert f"slice {where} of 12" in comments_of(tmp_path / f"{name}.svg")
 
 
 def test_many_subsets_wrap(tmp_path):
     image, reference = make_case((16, 16))
     predictions = {f"t1+t2+flair+t1ce+{i}": reference for i in range(15)}
     plot_case(tmp_path / "case.svg", image, reference, predictions, MODALITIES, CLASSES)
-    assert sum("Dice" in line for line in text_of(tmp_path / "case.svg")) == 1  # a set: all 15 score alike
+    assert sum("Dice" in line for line in comments_of(tmp_path / "case.svg")) == 1  # a set: all 15 score alike
     assert (tmp_path / "case.svg").read_text().count("Dice 1.00") == 15
 
 
