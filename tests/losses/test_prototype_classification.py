@@ -52,3 +52,12 @@ def test_modalities_of_cases_with_several():
                 expected = prototype_cross_entropy(output.fused.features[[b]], target[[b]], 3)
             got = [values[b, m].item() for values in found]
             assert got == pytest.approx([torch.as_tensor(value).item() for value in expected], rel=1e-12)
+
+
+def test_no_gradient_goes_through_the_prototypes():
+    features = torch.tensor([[[0.0, 2.0, 5.0]]], requires_grad=True)
+    target = torch.tensor([[[0, 0, 1]]])
+    (gradient,) = torch.autograd.grad(prototype_cross_entropy(features, target, 2).cross_entropy.sum(), features)
+    distance = (features - torch.tensor([[[1.0], [5.0]]])).abs()
+    fixed = torch.nn.functional.cross_entropy(-distance, target[:, 0])
+    torch.testing.assert_close(gradient[..., :2], torch.autograd.grad(fixed, features)[0][..., :2])
