@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from passion_monai.data.messages import few
 
-__all__ = ["brats_cases"]
+__all__ = ["Item", "brats_cases"]
 
 Item: TypeAlias = dict[str, Any]
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 
-from passion_monai.data.case_folders import brats_cases
+from passion_monai.data.case_folders import Item, brats_cases
 from passion_monai.data.data_lists import load_data_list, read_sections
+from passion_monai.data.messages import few
 from passion_monai.data.published import published_split
 
 __all__ = ["brats_cases", "case_lists", "load_data_list"]
-
-Item: TypeAlias = dict[str, Any]
 
 _SECTION_FOLDERS = {"training": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test",)}
 
@@ -52,8 +50,8 @@ def case_lists(
 
     Raises:
         FileNotFoundError: when the folder or the data list does not exist.
-        ValueError: when training or validation would be empty, a case is in two lists, or the cases are wrong
-            (see `brats_cases` and `load_data_list`).
+        ValueError: when training or validation would be empty, a case of them has no label or is in two lists, or the
+            cases are wrong (see `brats_cases` and `load_data_list`).
     """
     if not 0 < validation_fraction < 1:
         raise ValueError(f"validation_fraction must be in (0, 1), got {validation_fraction}")
@@ -75,6 +73,7 @@ def case_lists(
                 f"{' or '.join(_SECTION_FOLDERS[section])}, the published split, and at least two cases to split"
             )
     _check_disjoint(lists)
+    _check_labels(lists)
     return lists
 
 
@@ -115,3 +114,10 @@ def _check_disjoint(lists: Mapping[str, list[Item]]) -> None:
             other = seen.setdefault(item["case"], section)
             if other != section:
                 raise ValueError(f"case {item['case']!r} is in {other} and in {section}; a case belongs to one list")
+
+
+def _check_labels(lists: Mapping[str, list[Item]]) -> None:
+    for section in ("training", "validation"):
+        lacking = [item["case"] for item in lists[section] if "label" not in item]
+        if lacking:
+            raise ValueError(f"{section} cases without a label: {few(lacking)}; add it, or leave them out of {section}")

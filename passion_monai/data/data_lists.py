@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
+from passion_monai.data.case_folders import Item
 from passion_monai.data.messages import few, nearest
 
 __all__ = ["load_data_list", "read_sections"]
-
-Item: TypeAlias = dict[str, Any]
 
 
 def load_data_list(

@@ -14,6 +14,10 @@ def touch(root: Path, *names: str) -> None:
         path.touch()
 
 
+def touch_cases(root: Path, *names: str) -> None:
+    touch(root, *(f"{name}_{suffix}.nii.gz" for name in names for suffix in ("t1", "seg")))
+
+
 def keys(items):
     return {item["case"]: sorted(item.keys() - {"case"}) for item in items}
 
@@ -140,12 +144,13 @@ def sizes(lists):
 
 
 def test_lists_from_folders(tmp_path):
-    touch(tmp_path, "train/a_t1.nii.gz", "train/b_t1.nii.gz", "val/c_t1.nii.gz", "test/d_t1.nii.gz")
+    touch_cases(tmp_path, "train/a", "train/b", "val/c")
+    touch(tmp_path, "test/d_t1.nii.gz")
     assert sizes(case_lists(tmp_path, MODALITIES)) == (2, 1, 1)
 
 
 def test_lists_split_by_seed(tmp_path):
-    touch(tmp_path, *(f"c{i}/c{i}_t1.nii.gz" for i in range(10)))
+    touch_cases(tmp_path, *(f"c{i}/c{i}" for i in range(10)))
     lists = [case_lists(tmp_path, MODALITIES, seed=seed) for seed in (0, 0, 1)]
     assert sizes(lists[0]) == (8, 2, 0)
     assert lists[0] == lists[1]
@@ -157,7 +162,7 @@ def test_lists_split_by_seed(tmp_path):
 def test_lists_by_the_published_split(tmp_path):
     split = published_split("brats2020")
     names = [*split["training"][:3], *split["validation"][:2], split["test"][0]]
-    touch(tmp_path, *(f"{name}/{name}_t1.nii.gz" for name in names))
+    touch_cases(tmp_path, *(f"{name}/{name}" for name in names))
     lists = case_lists(tmp_path, MODALITIES)
     assert sizes(lists) == (3, 2, 1)
     assert lists["test"][0]["case"] == split["test"][0]
@@ -165,7 +170,7 @@ def test_lists_by_the_published_split(tmp_path):
 
 def test_lists_from_a_data_list(tmp_path):
     touch(tmp_path, *(f"{name}.nii" for name in "abcde"))
-    entries = [{"case": name, "t1": f"{name}.nii"} for name in "abcde"]
+    entries = [{"case": name, "t1": f"{name}.nii", "label": f"{name}.nii"} for name in "abcde"]
     path = data_list(tmp_path, {"training": entries[:4]})
     assert sizes(case_lists(tmp_path, MODALITIES, path)) == (3, 1, 0)
     path = data_list(tmp_path, {"training": entries[:3], "validation": entries[3:4], "test": entries[4:]})
@@ -183,6 +188,13 @@ def test_lists_are_never_silently_empty(tmp_path):
         case_lists(tmp_path, MODALITIES)
     with pytest.raises(ValueError, match=r"validation_fraction must be in \(0, 1\), got 0"):
         case_lists(tmp_path, MODALITIES, validation_fraction=0)
+
+
+def test_cases_that_train_need_a_label(tmp_path):
+    touch_cases(tmp_path, "train/a", "train/b", "val/c")
+    touch(tmp_path, "val/d_t1.nii.gz")
+    with pytest.raises(ValueError, match="validation cases without a label: d; add it"):
+        case_lists(tmp_path, MODALITIES)
 
 
 def test_real_cases():

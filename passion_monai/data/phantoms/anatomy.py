@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from passion_monai.data.phantoms.noise import random_field
 
-__all__ = ["Brain", "draw_brain"]
+__all__ = ["Brain", "draw_brain", "partial_volume"]
 
 
 class Brain(NamedTuple):
@@ -66,12 +66,22 @@ def draw_brain(rng: np.random.Generator, shape: Sequence[int], spacing: float, h
     deep = _deep_grey(x, y, z)
     ventricles = _ventricles(x, y, z + 0.6 * folds, rng.uniform(0.6, 1.5))
 
-    share = lambda distance: np.clip(0.5 + distance / spacing, 0, 1).astype(np.float32)  # noqa: E731
-    inside = share(np.maximum(np.maximum(cerebrum, cerebellum), stem) + 1.0)
-    solid = np.maximum(share(pia), share(np.maximum(cerebellum, stem)))
-    fluid = np.maximum(1 - solid, share(ventricles))
-    grey = np.maximum(1 - share(white), 0.75 * share(deep))
+    lower = np.maximum(cerebellum, stem)
+    inside = partial_volume(np.maximum(cerebrum, lower) + 1.0, spacing)
+    solid = partial_volume(np.maximum(pia, lower), spacing)
+    fluid = np.maximum(1 - solid, partial_volume(ventricles, spacing))
+    grey = np.maximum(1 - partial_volume(white, spacing), 0.75 * partial_volume(deep, spacing))
     return Brain(position, inside, fluid, grey, cerebrum.astype(np.float32))
+
+
+def partial_volume(distance: np.ndarray, width: float) -> np.ndarray:
+    """Share of a voxel that is inside a surface, from the signed distance of its centre (positive inside).
+
+    Args:
+        distance: in mm.
+        width: over which the share goes from 0 to 1, in mm: a voxel, or more where a border is blurred.
+    """
+    return np.clip(0.5 + distance / width, 0, 1).astype(np.float32)
 
 
 def _deformed(

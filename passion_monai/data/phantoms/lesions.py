@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from passion_monai.data.phantoms.anatomy import Brain
+from passion_monai.data.phantoms.anatomy import Brain, partial_volume
 
 __all__ = ["Lesions", "draw_lesions"]
 
@@ -79,11 +79,13 @@ def _draw_one(
     hole = radius * rng.uniform(0.45, 0.8) * _outline(rng, direction, 0.3) - distance
     swelling = radius * rng.uniform(1.4, 2.2) + rng.uniform(3, 8)
     oedema = swelling * _outline(rng, direction, 0.35) - distance
-    share = lambda gap, width: np.clip(0.5 + gap / width, 0, 1) * brain.inside  # noqa: E731
-    whole = share(np.minimum(core, brain.depth - 1), spacing)
+    whole = partial_volume(np.minimum(core, brain.depth - 1), spacing) * brain.inside
     enhancing, necrotic = parts
-    centre_share = np.minimum(share(hole, spacing), whole) if enhancing and necrotic else whole * (not enhancing)
-    return np.stack([share(oedema, max(edge, spacing)), whole - centre_share, centre_share]).astype(np.float32)
+    centre_share = whole * (not enhancing)
+    if enhancing and necrotic:
+        centre_share = np.minimum(partial_volume(hole, spacing), whole)
+    blurred = partial_volume(oedema, max(edge, spacing)) * brain.inside
+    return np.stack([blurred, whole - centre_share, centre_share]).astype(np.float32)
 
 
 def _outline(rng: np.random.Generator, direction: np.ndarray, roughness: float) -> np.ndarray:
