@@ -1,5 +1,6 @@
 """Small NIfTI cases for the tests of this folder."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -30,3 +31,23 @@ def real_cases() -> Path:
     if not (SHARED / "brats2021").is_dir():
         pytest.skip("the real BraTS cases beside the repository are not there")
     return SHARED / "brats2021"
+
+
+def touch(root: Path, *names: str) -> None:
+    """Empty files below a folder."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def keys(items) -> dict:
+    """What every case has."""
+    return {item["case"]: sorted(item.keys() - {"case"}) for item in items}
+
+
+def data_list(folder: Path, content) -> Path:
+    """A JSON file that holds an object, or a text."""
+    path = folder / "list.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
