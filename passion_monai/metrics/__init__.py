@@ -3,6 +3,7 @@
 from passion_monai.metrics.comparison import Comparison, compare, compare_methods, holm
 from passion_monai.metrics.conventions import CONVENTIONS, Convention, apply_convention
 from passion_monai.metrics.distance import SurfaceDistances, hausdorff, surface_dice, surface_distances
+from passion_monai.metrics.lesions import LesionScores, lesion_scores
 from passion_monai.metrics.overlap import dice
 from passion_monai.metrics.regions import METRICS, region_masks, score_case
 from passion_monai.metrics.rows import ScoreRow
@@ -15,6 +16,7 @@ __all__ = [
     "Comparison",
     "Convention",
     "Interval",
+    "LesionScores",
     "ScoreRow",
     "SubsetTable",
     "SurfaceDistances",
@@ -24,6 +26,7 @@ __all__ = [
     "dice",
     "hausdorff",
     "holm",
+    "lesion_scores",
     "mean_interval",
     "patient_means",
     "region_masks",
