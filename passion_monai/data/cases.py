@@ -23,7 +23,7 @@ _SECTION_FOLDERS = {"training": ("train", "training"), "validation": ("validatio
 
 
 def case_lists(
-    dataset_dir: str | PathLike[str],
+    dataset_dir: str | PathLike[str] | None,
     modalities: Sequence[str],
     data_list_file_path: str | PathLike[str] | None = None,
     seed: int = 0,
@@ -39,7 +39,7 @@ def case_lists(
     Where that leaves no validation cases, ``validation_fraction`` of the training cases, drawn with ``seed``, validate.
 
     Args:
-        dataset_dir: folder with the images; what relative paths of a data list start from.
+        dataset_dir: folder with the images; what relative paths of a data list start from (None: its own folder).
         modalities: the M names in config order.
         data_list_file_path: of a JSON data list, see `load_data_list`.
         seed: of the split.
@@ -60,6 +60,8 @@ def case_lists(
             s: load_data_list(data_list_file_path, dataset_dir, modalities, s) for s in _sections(data_list_file_path)
         }
         source = f"data list {data_list_file_path}"
+    elif dataset_dir is None:
+        raise ValueError("neither dataset_dir nor data_list_file_path is given: name where the cases are")
     else:
         lists = _folder_lists(Path(dataset_dir), modalities)
         source = f"folder {dataset_dir}"

@@ -71,6 +71,10 @@ class CaseDataset(PersistentDataset):
         """Choose the epoch whose random numbers are used."""
         self._epoch.fill_(epoch)
 
+    def set_data(self, data: Sequence[Mapping[str, Any]]) -> None:
+        """Take other items; the cache is left alone, since its files are named by what they hold."""
+        self.data = data
+
     def prepare(self, progress: bool = True) -> None:
         """Preprocess every case that is not in the cache: what is wrong with a file is found before training starts.
 

@@ -46,6 +46,9 @@ def test_lists_from_a_data_list(tmp_path):
     assert sizes(case_lists(tmp_path, MODALITIES, path)) == (3, 1, 0)
     path = data_list(tmp_path, {"training": entries[:3], "validation": entries[3:4], "test": entries[4:]})
     assert sizes(case_lists(tmp_path, MODALITIES, path)) == (3, 1, 1)
+    assert sizes(case_lists(None, MODALITIES, path)) == (3, 1, 1)
+    with pytest.raises(ValueError, match="neither dataset_dir nor data_list_file_path"):
+        case_lists(None, MODALITIES)
     path = data_list(tmp_path, {"training": entries[:3], "validation": entries[2:]})
     with pytest.raises(ValueError, match="case 'c' is in training and in validation"):
         case_lists(tmp_path, MODALITIES, path)

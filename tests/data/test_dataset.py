@@ -172,6 +172,15 @@ def test_small_volumes_are_found_before_training(cases):
         CaseDataset(cases, transforms(min_size=64)).prepare(progress=False)
 
 
+def test_other_items_leave_the_cache_alone(cases, tmp_path):
+    dataset = CaseDataset(cases[:2], transforms(), tmp_path / "cache")
+    dataset.prepare(progress=False)
+    dataset.set_data(cases[1:])
+    dataset.prepare(progress=False)
+    assert len(dataset) == 3
+    assert len(list((tmp_path / "cache").iterdir())) == 4
+
+
 def test_no_data():
     with pytest.raises(ValueError, match="data is empty"):
         CaseDataset([], transforms())

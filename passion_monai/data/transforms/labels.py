@@ -60,7 +60,8 @@ class MapLabelsd(MapTransform):
         return d
 
     def _mapped(self, label: Tensor, where: str) -> Tensor:
-        values = torch.tensor(list(self.mapping), dtype=label.dtype)
+        label = label if label.is_floating_point() else label.long()  # 2221 must not wrap around in uint8
+        values = torch.tensor(list(self.mapping), dtype=label.dtype, device=label.device)
         position = torch.searchsorted(values, label.contiguous()).clamp(max=len(values) - 1)
         unknown = label[values[position] != label].unique().tolist()
         if unknown:
@@ -68,4 +69,4 @@ class MapLabelsd(MapTransform):
                 f"{where} holds the values {unknown[:10]}, which are not in the coding {list(self.mapping)}; correct "
                 f"the file, or add them to the label mapping"
             )
-        return torch.tensor(list(self.mapping.values()), dtype=torch.uint8)[position]
+        return torch.tensor(list(self.mapping.values()), dtype=torch.uint8, device=label.device)[position]

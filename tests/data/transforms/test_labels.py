@@ -18,6 +18,8 @@ def test_text_keys_as_in_json_and_large_values():
     mapping = {"2221": 5, "0": 0, "200": 1, "500": 2}
     mapped = MapLabelsd("label", mapping)({"label": torch.tensor([[200, 0, 2221, 500]])})["label"]
     assert mapped.tolist() == [[1, 0, 5, 2]]
+    small = torch.tensor([[200, 0]], dtype=torch.uint8)
+    assert MapLabelsd("label", mapping)({"label": small})["label"].tolist() == [[1, 0]]
 
 
 def test_meta_data_stay():
