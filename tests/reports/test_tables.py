@@ -114,6 +114,11 @@ class TestMissingRates:
         assert missing_rates_sheet(apart).rows == missing_rates_sheet(together).rows
 
 
+def test_another_backbone_has_no_paper():
+    sheet = missing_rates_sheet([Run([random_table(1)], "passion", "s,m,l", backbone="rfnet")])
+    assert {row["source"] for row in records(sheet)} == {"ours"}
+
+
 def test_ablation_in_the_papers_order():
     parts = [ALL_PARTS, (False, False, False, True), (False, False, False, False)]
     sheet = ablation_sheet([Run([random_table(2)], "passion", "s,m,l", parts=flags) for flags in parts])
@@ -160,6 +165,16 @@ def test_comparison(runs):
         (
             lambda: missing_rates_sheet([Run([random_table(1)], "passion")], convention="x"),
             "convention 'x' is not known",
+        ),
+        (
+            lambda: missing_rates_sheet(
+                [Run([random_table(1)], "pmr", backbone=name) for name in ("rfnet", "mmformer")]
+            ),
+            "row PDT / pmr must differ in nothing but the seed",
+        ),
+        (
+            lambda: subset_sheet([Run([random_table(1)], "pmr", rates) for rates in ("s,m,l", "l,m,s")]),
+            r"row IDT\+PMR / mmformer must differ in nothing but the seed",
         ),
         (lambda: Run([], "passion"), "run 'passion' must have at least one table"),
         (lambda: Run([random_table(1), myops_table()], "passion"), "must have the same modalities and regions"),
