@@ -48,18 +48,20 @@ def brats_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> list[
     if not root.is_dir():
         raise FileNotFoundError(f"dataset folder {root} does not exist")
     keys = {suffix: name for name in [*modalities, "label"] for suffix in _suffixes(name)}
+    suffixes = sorted(keys, key=len, reverse=True)
     empty = [path for path in root.rglob("*") if path.is_dir() and not any(path.iterdir()) and not _hidden(path, root)]
     if empty:
         raise ValueError(f"{few(sorted(map(str, empty)))} holds no file; copy the images into it again or remove it")
     found: dict[tuple[Path, str], Item] = {}
     strange: dict[Path, list[str]] = {}
     for path in _nifti_files(root):
-        case, _, suffix = path.name.split(".nii")[0].replace("-", "_").rpartition("_")
-        key = keys.get(suffix.lower())
-        if not case or key is None:
+        stem = path.name.split(".nii")[0]
+        suffix = next((s for s in suffixes if _plain(stem).endswith(f"_{s}")), None)
+        if suffix is None:
             strange.setdefault(path.parent, []).append(path.name)
             continue
-        item = found.setdefault((path.parent, path.name[: len(case)]), {"case": path.name[: len(case)]})
+        case, key = stem[: -len(suffix) - 1], keys[suffix]
+        item = found.setdefault((path.parent, case), {"case": case})
         if key in item:
             raise ValueError(f"case {item['case']!r} has two files for {key}: {item[key]} and {path}; remove one")
         item[key] = str(path)
@@ -72,7 +74,11 @@ def brats_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> list[
 
 
 def _suffixes(name: str) -> tuple[str, ...]:
-    return next((group for group in _SUFFIXES if name.lower() in group), (name.lower(),))
+    return next((group for group in _SUFFIXES if name.lower() in group), (_plain(name),))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def _nifti_files(root: Path) -> list[Path]:
@@ -104,7 +110,7 @@ def _checked(
             raise ValueError(f"case {case!r} is there twice, in {parent} and elsewhere; case names must be unique")
         items[case] = item
     for parent, names in strange.items():
-        if not any(folder == parent for folder, _ in found):
+        if not any(parent in (folder, *folder.parents) for folder, _ in found):
             raise ValueError(
                 f"{parent} holds {few(sorted(names))}, but no image of {list(modalities)}; rename its files to "
                 f"CASE_{modalities[0]}.nii.gz or remove the folder"

@@ -27,6 +27,8 @@ def test_myops_names_and_names_of_ones_own(tmp_path):
     }
     touch(tmp_path / "own", "p1_adc.nii.gz", "p1_swi.nii.gz")
     assert keys(brats_cases(tmp_path / "own", ["adc", "swi"])) == {"p1": ["adc", "swi"]}
+    touch(tmp_path / "long", "p-1_T1_post.nii", "p-1_t1.nii", "p-1_other.nii", "atlas.nii")
+    assert keys(brats_cases(tmp_path / "long", ["t1", "t1-post"])) == {"p-1": ["t1", "t1-post"]}
 
 
 def test_absent_files_are_absent_keys(tmp_path):
