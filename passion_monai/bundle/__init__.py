@@ -1,7 +1,7 @@
 """What the configs of the bundles call, so that no expression in them is longer than a short line."""
 
 from .data import announce, available_rows, prepare_cases, realised_rates
-from .options import bundle_root, check_overrides, choose, explain_errors, name_of
+from .options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
 from .predict import cases_to_predict, predict
 from .run import evaluate, title, train, training_figures
 from .settings import load_settings, save_settings, settings_path
@@ -15,6 +15,7 @@ __all__ = [
     "choose",
     "evaluate",
     "explain_errors",
+    "flag",
     "load_settings",
     "name_of",
     "predict",

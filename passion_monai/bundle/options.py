@@ -14,7 +14,7 @@ from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
-__all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "name_of"]
+__all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "flag", "name_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,23 @@ def choose(what: str, name: Any, table: Mapping[str, Callable[[], Any]]) -> Any:
     if name not in table:
         raise ValueError(f"unknown --{what} {name!r}{_nearest(str(name), table)} Known: {', '.join(table)}")
     return table[name]()
+
+
+def flag(value: Any) -> bool:
+    """Whether an option is on; a command line gives ``--amp false`` as text, which Python would take for true.
+
+    Raises:
+        ValueError: for a text that is neither yes nor no.
+
+    Example:
+        >>> flag("false"), flag("True"), flag(None), flag(True)
+        (False, True, False, True)
+    """
+    if not isinstance(value, str):
+        return bool(value)
+    if value.lower() not in ("true", "false", "yes", "no"):
+        raise ValueError(f"expected true or false, got {value!r}")
+    return value.lower() in ("true", "yes")
 
 
 def name_of(choice: Any, table: Mapping[str, Any]) -> str:

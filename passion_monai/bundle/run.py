@@ -55,8 +55,9 @@ def train(
     if best is not None and validator is not None:
         best.attach(validator)
         objects = {**objects, "best": best}
-    if resume_path:
-        done = resume(checkpoint if resume_path is True else str(resume_path), trainer, objects)
+    if str(resume_path).lower() not in ("none", "false"):
+        path = checkpoint if str(resume_path).lower() == "true" else str(resume_path)
+        done = resume(path, trainer, objects)
         logger.info(f"resumed after epoch {done} of {trainer.state.max_epochs}")
     elif rank == 0 and checkpoint.is_file():
         previous = checkpoint.with_name("checkpoint.previous.pt")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from monai.data import MetaTensor
 from monai.engines import PrepareBatchExtraInput, SupervisedTrainer
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys as Keys
@@ -52,7 +53,7 @@ class IncompleteTrainer(SupervisedTrainer):
             network=network,
             optimizer=optimizer,
             loss_function=loss_function,
-            prepare_batch=PrepareBatchExtraInput(available_key),
+            prepare_batch=_PreparePlain(available_key),
             decollate=decollate,
             **kwargs,
         )
@@ -61,6 +62,21 @@ class IncompleteTrainer(SupervisedTrainer):
         self.add_event_handler(IterationEvents.FORWARD_COMPLETED, _predict_fused)
         self.add_event_handler(IterationEvents.LOSS_COMPLETED, _add_terms)
         self._register_handlers(train_handlers or [])
+
+
+class _PreparePlain(PrepareBatchExtraInput):
+    """Image, label and availability as plain tensors.
+
+    A MetaTensor spreads through arithmetic into the method's buffers, and the checkpoint then no longer loads safely.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        image, label, extra, named = super().__call__(*args, **kwargs)
+        return _plain(image), _plain(label), tuple(_plain(tensor) for tensor in extra), named
+
+
+def _plain(tensor: Any) -> Any:
+    return tensor.as_tensor() if isinstance(tensor, MetaTensor) else tensor
 
 
 def _predict_fused(engine: Any) -> None:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from passion_monai.engines import TrainingView
 from passion_monai.handlers import EpochSeed
@@ -96,3 +97,16 @@ def test_autocast_on_cpu_keeps_the_terms_in_float32():
 def test_the_method_is_no_part_of_the_view():
     view = TrainingView(MeanFusion(2, 3, 3), METHODS["passion"]())
     assert all(name.startswith("backbone.") for name in view.state_dict())
+
+
+def test_meta_tensors_do_not_reach_the_state(tmp_path):
+    trainer, objects = build(METHODS["passion"], epochs=1)
+    data = trainer.data_loader.dataset
+    item = data.__class__.__getitem__
+    data.__class__ = type("Meta", (type(data),), {"__getitem__": lambda self, i: _with_meta(item(self, i))})
+    trainer.run()
+    assert all(type(value) is torch.Tensor for value in objects["method"].state_dict().values())
+
+
+def _with_meta(item):
+    return {key: MetaTensor(value) if isinstance(value, torch.Tensor) else value for key, value in item.items()}
