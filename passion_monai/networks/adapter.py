@@ -50,7 +50,7 @@ class MonaiSegmenter(IncompleteSegmenter):
         parts = cut(network)
         form = _form(parts)
         dims = form.spatial_dims
-        super().__init__(dims, num_modalities, form.num_classes, parts.divisor)
+        super().__init__(dims, num_modalities, form.num_classes, parts.divisor, smallest=parts.divisor)
         self.encoders = PerModality(deepcopy(parts.encoder) for _ in range(num_modalities))
         self.fusions = nn.ModuleList([PresenceFusion(num_modalities, c) for c in form.level_channels])
         self.decoder = parts.decoder

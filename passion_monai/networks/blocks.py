@@ -65,6 +65,8 @@ class ConvNormAct(nn.Module):
         if order not in ("post", "pre"):
             raise ValueError(f"order must be 'post' or 'pre', got {order!r}")
         self.norm_first = order == "pre"
+        if kernel_size == 1:
+            padding_mode = "zeros"  # torch copies the input to reflect nothing
         self.conv = Conv[Conv.CONV, spatial_dims](
             in_channels, out_channels, kernel_size, stride, kernel_size // 2, padding_mode=padding_mode
         )

@@ -76,13 +76,16 @@ class IncompleteSegmenter(nn.Module):
         spatial_dims: 2 or 3.
         num_modalities: ``M >= 1``.
         num_classes: ``K >= 2``, background included.
-        divisor: every spatial size of the input must be a multiple of it, and at least twice of it.
+        divisor: every spatial size of the input must be a multiple of it.
+        smallest: smallest side; None means twice the divisor, which reflection padding needs at the deepest level.
 
     Raises:
         ValueError: when one of the numbers is out of its range.
     """
 
-    def __init__(self, spatial_dims: int, num_modalities: int, num_classes: int, divisor: int) -> None:
+    def __init__(
+        self, spatial_dims: int, num_modalities: int, num_classes: int, divisor: int, smallest: int | None = None
+    ) -> None:
         super().__init__()
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
@@ -94,6 +97,7 @@ class IncompleteSegmenter(nn.Module):
         self.num_modalities = num_modalities
         self.num_classes = num_classes
         self.divisor = divisor
+        self.smallest = 2 * divisor if smallest is None else smallest
 
     def encode(self, x: Tensor, available: Tensor) -> list[Tensor]:
         """Features of every modality that is available; the encoders of the others do not run.
@@ -150,8 +154,8 @@ class IncompleteSegmenter(nn.Module):
             presence: ``(B, M)`` bool.
 
         Raises:
-            ValueError: when ``x`` or ``presence`` has another shape, a spatial size is no multiple of ``divisor`` or
-                smaller than twice of it (a deepest level of one voxel cannot be normalised), or a row is empty.
+            ValueError: when ``x`` or ``presence`` has another shape, a side is no multiple of ``divisor`` or smaller
+                than ``smallest``, the deepest level has one voxel (which cannot be normalised), or a row is empty.
             TypeError: when ``presence`` is not boolean.
         """
         size = [int(n) for n in x.shape[2:]]
@@ -160,11 +164,13 @@ class IncompleteSegmenter(nn.Module):
                 f"expected images of shape (B, {self.num_modalities}, *S) with {self.spatial_dims} spatial axes, "
                 f"got {_bracketed([int(n) for n in x.shape])}"
             )
-        good = [max(2, (n + self.divisor - 1) // self.divisor) * self.divisor for n in size]
+        good = [max((n + self.divisor - 1) // self.divisor * self.divisor, self.smallest) for n in size]
+        if max(good) == self.divisor:
+            good[-1] = 2 * self.divisor
         if good != size:
             raise ValueError(
-                f"spatial size {_bracketed(size)} is not divisible by {self.divisor} or smaller than "
-                f"{2 * self.divisor}: pad to {_bracketed(good)}"
+                f"spatial size {_bracketed(size)} is not divisible by {self.divisor}, has a side smaller than "
+                f"{self.smallest} or only one voxel at the deepest level: pad to {_bracketed(good)}"
             )
         if presence.dtype != torch.bool:
             raise TypeError(f"presence must be boolean, got {presence.dtype}: compare it with 0 first")

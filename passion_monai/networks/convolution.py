@@ -1,9 +1,9 @@
 """Three-wide convolutions of single small volumes on a CPU, several times faster and equal to rounding.
 
 PyTorch hands a float32 convolution to oneDNN only for a batch of several, or when B x C x D x H exceeds 20480; what is
-smaller runs a slow fallback (8 channels at 48^3, forward and backward on one core: 189 ms instead of 32 ms). A batch of
-one is what the paper trains with, so such a volume is cut into two overlapping halves along its first axis, convolved as
-a batch of two, and joined again: the same numbers of the same voxels.
+smaller runs a slow fallback (8 channels at 48^3, forward and backward on one core: 189 ms instead of 32 ms). A batch
+of one is what the paper trains with, so such a volume is cut into two overlapping halves along its first axis,
+convolved as a batch of two, and joined again: the same numbers of the same voxels.
 """
 
 import torch
@@ -45,6 +45,6 @@ def _falls_back(x: Tensor) -> bool:
         and x.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and x.shape[0] == 1
-        and 4 <= x.shape[2]
+        and x.shape[2] >= 4
         and x.shape[1:4].numel() <= FALLBACK_LIMIT
     )

@@ -37,7 +37,12 @@ def options(values: dict) -> list[str]:
 def run(*arguments: str, cwd: Path, module: str = "monai.bundle", check: bool = True) -> subprocess.CompletedProcess:
     """``python -m monai.bundle ...`` with the package under test importable from anywhere."""
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=cwd, env=environment(), capture_output=True, text=True, timeout=500
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=500,
     )
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(arguments)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}")

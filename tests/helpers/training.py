@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -54,6 +55,7 @@ def build(
     batch_size: int = 2,
     accumulation_steps: int = 1,
     seed: int = 0,
+    make_optimizer: Callable[..., torch.optim.Optimizer] = partial(torch.optim.AdamW, lr=1e-2, amsgrad=True),
     **options: object,
 ) -> tuple[IncompleteTrainer, dict]:
     """A trainer and the objects of its checkpoint."""
@@ -61,7 +63,7 @@ def build(
     backbone = MeanFusion(2, 3, 3)
     method = make_method()
     view = TrainingView(backbone, method)
-    optimizer = torch.optim.AdamW(view.parameters(), lr=1e-2, amsgrad=True)
+    optimizer = make_optimizer(view.parameters())
     data = loader(batch_size)
     trainer = IncompleteTrainer(
         device="cpu",
