@@ -12,7 +12,7 @@ INFERENCE = "bundles/brats_passion/configs/inference.json"
 
 @pytest.fixture(scope="module")
 def scans(trained, tmp_path_factory):
-    """Two patients whose files have the same names, in folders of their own; one of them turned and without T1ce, T2."""
+    """Two patients in folders of their own; the second is turned and has no T1ce and T2."""
     source = next((trained[0] / "bundles/brats_passion/data").rglob("PHANTOM_0001_flair.nii.gz")).parent
     folder = tmp_path_factory.mktemp("scans")
     for case, names in (("case_a", ("flair", "t1ce", "t1", "t2")), ("case_b", ("flair", "t1"))):
@@ -34,7 +34,10 @@ def test_label_maps_in_each_scans_own_grid(trained, scans, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["case_a_seg.nii.gz", "case_b_seg.nii.gz"]
     for case in ("case_a", "case_b"):
-        labels, scan = nibabel.load(tmp_path / f"{case}_seg.nii.gz"), nibabel.load(scans / case / f"{case}_flair.nii.gz")
+        labels, scan = (
+            nibabel.load(tmp_path / f"{case}_seg.nii.gz"),
+            nibabel.load(scans / case / f"{case}_flair.nii.gz"),
+        )
         assert labels.shape == scan.shape
         np.testing.assert_allclose(labels.affine, scan.affine, atol=1e-4)
         assert labels.get_data_dtype() == np.uint8

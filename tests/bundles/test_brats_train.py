@@ -59,7 +59,9 @@ def test_from_inside_the_bundle(trained, tmp_path):
 @pytest.mark.slow
 def test_a_copy_elsewhere_run_from_another_directory(trained, tmp_path):
     copy, elsewhere = tmp_path / "copied", tmp_path / "elsewhere"
-    shutil.copytree(trained[0] / "bundles/brats_passion", copy, ignore=shutil.ignore_patterns("models", "eval", "cache"))
+    shutil.copytree(
+        trained[0] / "bundles/brats_passion", copy, ignore=shutil.ignore_patterns("models", "eval", "cache")
+    )
     elsewhere.mkdir()
     run("run", "training", "--config_file", str(copy / "configs" / "train.json"), *options(TINY), cwd=elsewhere)
     assert (copy / "models" / "model.pt").is_file()
@@ -91,14 +93,23 @@ def test_a_mistyped_option_is_named(trained, tmp_path):
     done = run("run", "training", "--config_file", TRAIN, *options(tiny), "--epoch", "1", cwd=root, check=False)
     assert "unknown option --epoch, did you mean 'epochs'?" in done.stdout + done.stderr
     assert done.returncode != 0
-    assert done.stderr.strip().splitlines()[-1].startswith(
-        "error: unknown --backbone 'mmfromer', did you mean 'mmformer'? Known: mmformer, mmformer_small"
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("error: unknown --backbone 'mmfromer', did you mean 'mmformer'? Known: mmformer, mmformer_small")
     )
 
 
 def test_a_missing_folder_is_named_last(trained, tmp_path):
     done = run(
-        "run", "training", "--config_file", TRAIN, "--dataset_dir", str(tmp_path / "nowhere"), cwd=trained[0], check=False
+        "run",
+        "training",
+        "--config_file",
+        TRAIN,
+        "--dataset_dir",
+        str(tmp_path / "nowhere"),
+        cwd=trained[0],
+        check=False,
     )
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode != 0

@@ -18,6 +18,9 @@ MODALITIES = ("a", "b", "c")
 AVAILABLE = torch.tensor([[1, 1, 1], [1, 0, 0], [0, 1, 1], [1, 1, 0]], dtype=torch.bool)
 
 
+adamw = partial(torch.optim.AdamW, lr=1e-2, amsgrad=True)
+
+
 class Cases(Dataset):
     """Four 2D cases: class 1 is bright in every modality, class 2 in the first only; absent channels are NaN."""
 
@@ -55,7 +58,7 @@ def build(
     batch_size: int = 2,
     accumulation_steps: int = 1,
     seed: int = 0,
-    make_optimizer: Callable[..., torch.optim.Optimizer] = partial(torch.optim.AdamW, lr=1e-2, amsgrad=True),
+    make_optimizer: Callable[..., torch.optim.Optimizer] = adamw,
     **options: object,
 ) -> tuple[IncompleteTrainer, dict]:
     """A trainer and the objects of its checkpoint."""
