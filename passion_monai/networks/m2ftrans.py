@@ -21,12 +21,12 @@ from passion_monai.networks.blocks import (
     FusionBlock,
     Merge,
     Rise,
-    TransformerBlock,
     initialise,
 )
 from passion_monai.networks.channel_attention import ChannelCrossAttention
 from passion_monai.networks.contract import Decoded, IncompleteSegmenter
 from passion_monai.networks.per_modality import PerModality, keep_only
+from passion_monai.networks.transformer import TransformerBlock
 
 __all__ = ["M2FTrans"]
 

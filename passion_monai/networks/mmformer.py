@@ -19,11 +19,11 @@ from passion_monai.networks.blocks import (
     FusionBlock,
     Merge,
     Rise,
-    TransformerBlock,
     initialise,
 )
 from passion_monai.networks.contract import Decoded, IncompleteSegmenter
 from passion_monai.networks.per_modality import PerModality, keep_only
+from passion_monai.networks.transformer import TransformerBlock
 
 __all__ = ["MMFormer"]
 
@@ -49,7 +49,8 @@ class MMFormer(IncompleteSegmenter):
             Other input sizes interpolate it.
         dropout: probability in the transformers.
         compatible: reinterpret the tokens as a volume as the authors' code does, which scrambles modalities and
-            positions at 1/16 (only equal numbers of tokens fit, as in theirs); needed for weights trained by that code.
+            positions at 1/16; needed for weights trained by that code. Their wrong mask for the last modality's
+            student is not reproduced: features of absent modalities would be seen.
 
     Raises:
         ValueError: when there are not five channels, or ``num_heads`` does not divide ``embed_dim``.

@@ -20,7 +20,7 @@ class Parts(NamedTuple):
         encoder: ``(B, 1, *S)`` to a list of levels ``(B, C_l, *S_l)``, finest first.
         decoder: such levels to a list of maps, one a stage, finest first; the first is at input resolution.
         classifier: the finest map to logits ``(B, K, *S)``.
-        divisor: every spatial size of the input must be a multiple of it.
+        divisor: every spatial size of the input must be a multiple of it (of the largest one, where axes differ).
     """
 
     encoder: nn.Module

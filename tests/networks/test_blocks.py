@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from passion_monai.networks.blocks import ConvNormAct, Encoder, Rise, TransformerBlock, initialise
+from passion_monai.networks.blocks import ConvNormAct, Encoder, Rise, initialise
 
 
 @pytest.mark.parametrize("order", ["post", "pre"])
@@ -46,23 +46,6 @@ def test_corners_are_aligned_when_rising() -> None:
     up = Rise(2, 1, 1, "post")[0]
     rising = up(torch.tensor([[[[0.0, 3.0]]]]))
     torch.testing.assert_close(rising[0, 0, 0], torch.tensor([0.0, 1.0, 2.0, 3.0]))
-
-
-def test_attention_equals_torchs_multi_head_attention() -> None:
-    torch.manual_seed(0)
-    block, x = TransformerBlock(8, 2, 16, 0.0).eval(), torch.rand(2, 5, 8)
-    reference = nn.MultiheadAttention(8, 2, bias=True, batch_first=True)
-    reference.load_state_dict(
-        {
-            "in_proj_weight": block.qkv.weight,
-            "in_proj_bias": torch.zeros(24),
-            "out_proj.weight": block.project[0].weight,
-            "out_proj.bias": block.project[0].bias,
-        }
-    )
-    normed = block.attention_norm(x)
-    attended = x + reference(normed, normed, normed)[0]
-    torch.testing.assert_close(block(x), attended + block.mlp(block.mlp_norm(attended)))
 
 
 def test_initialisation_is_kaiming_with_fan_in() -> None:

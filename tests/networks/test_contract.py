@@ -221,6 +221,21 @@ class TestGraphs:
         torch.testing.assert_close(exported(x), expected)
 
 
+@pytest.mark.parametrize("name", BACKBONES)
+def test_mixed_precision(name: str) -> None:
+    """Training in bfloat16 stays near float32, with absent modalities, forward and backward."""
+    network, presence = build(name, 2, 3).float().train(), mixed_presence(3)
+    x = with_noise(images(network).float(), presence, float("nan"))
+    torch.manual_seed(0)
+    expected, _ = outcome(network, x, presence)
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, gradients = outcome(network, x, presence)
+    assert all(gradient is None or bool(gradient.isfinite().all()) for gradient in gradients.values())
+    correlation = torch.corrcoef(torch.stack([logits.float().flatten(), expected.flatten()]))[0, 1]
+    assert correlation > 0.98
+
+
 class TestDoor:
     @pytest.fixture
     def network(self) -> MeanFusion:
