@@ -10,8 +10,9 @@ from passion_monai.data.availability import (
 from passion_monai.data.cases import brats_cases, case_lists, load_data_list
 from passion_monai.data.dataset import CaseDataset
 from passion_monai.data.drawing import draw_availability, missing_rates
-from passion_monai.data.phantoms import BrainPhantom, brain_phantom
+from passion_monai.data.phantoms import BrainPhantom, CardiacPhantom, brain_phantom, cardiac_phantom
 from passion_monai.data.published import published_split, published_table_path, published_tables
+from passion_monai.data.slices import slice_items
 from passion_monai.data.subsets import all_subsets, draw_subset, parse_subset, subset_name
 from passion_monai.data.transforms import (
     CropToAvailabled,
@@ -19,22 +20,26 @@ from passion_monai.data.transforms import (
     MapLabelsd,
     MarkMissingd,
     RandPlaneRotated,
+    TakeSliced,
 )
 
 __all__ = [
     "BrainPhantom",
+    "CardiacPhantom",
     "CaseDataset",
     "CropToAvailabled",
     "LoadImageModalitiesd",
     "MapLabelsd",
     "MarkMissingd",
     "RandPlaneRotated",
+    "TakeSliced",
     "all_subsets",
     "apply_availability",
     "availability_report",
     "availability_table",
     "brain_phantom",
     "brats_cases",
+    "cardiac_phantom",
     "case_lists",
     "draw_availability",
     "draw_subset",
@@ -45,6 +50,7 @@ __all__ = [
     "published_table_path",
     "published_tables",
     "read_availability",
+    "slice_items",
     "subset_name",
     "write_availability",
 ]

@@ -28,6 +28,7 @@ def case_lists(
     data_list_file_path: str | PathLike[str] | None = None,
     seed: int = 0,
     validation_fraction: float = 0.2,
+    needs_validation: bool = True,
 ) -> dict[str, list[Item]]:
     """The training, validation and test cases of a data set, by the first of these that fits.
 
@@ -36,7 +37,9 @@ def case_lists(
     3. the published BraTS2020 or MyoPS2020 split, when every case is of it;
     4. all cases, for training.
 
-    Where that leaves no validation cases, ``validation_fraction`` of the training cases, drawn with ``seed``, validate.
+    Where that leaves no validation cases, ``validation_fraction`` of the training cases, drawn with ``seed``, validate;
+    but not when ``needs_validation`` is off and there are test cases: published splits without validation cases, such
+    as the 20 and 5 of MyoPS2020, stay as they are.
 
     Args:
         dataset_dir: folder with the images; what relative paths of a data list start from (None: its own folder).
@@ -44,9 +47,10 @@ def case_lists(
         data_list_file_path: of a JSON data list, see `load_data_list`.
         seed: of the split.
         validation_fraction: share of cases that validate, in (0, 1), at least one.
+        needs_validation: something is chosen by scores on validation cases.
 
     Returns:
-        ``training`` and ``validation``, never empty, and ``test``.
+        ``training``, never empty, ``validation``, empty only as said above, and ``test``.
 
     Raises:
         FileNotFoundError: when the folder or the data list does not exist.
@@ -66,9 +70,10 @@ def case_lists(
         lists = _folder_lists(Path(dataset_dir), modalities)
         source = f"folder {dataset_dir}"
     lists = {section: lists.get(section, []) for section in _SECTION_FOLDERS}
-    if not lists["validation"]:
+    required = ["training", "validation"] if needs_validation or not lists["test"] else ["training"]
+    if not lists["validation"] and "validation" in required:
         lists["training"], lists["validation"] = _split(lists["training"], seed, validation_fraction)
-    for section in ("training", "validation"):
+    for section in required:
         if not lists[section]:
             raise ValueError(
                 f"no {section} cases in {source}: looked for a section {section!r}, a sub-folder "

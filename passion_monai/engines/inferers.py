@@ -3,6 +3,9 @@
 Availability is read once from the whole volume (a channel that is NaN throughout is absent) and handed to every window
 explicitly, so padding and batches of windows cannot change it. Only the box around the foreground is predicted: outside
 of it every available image is zero, which is background by definition of a skull-stripped scan.
+
+A 2D network predicts a volume slice by slice: when ``roi_size`` has one size less than the volume has axes, slices
+across the last axis are treated as a batch, and the result is that of the volume.
 """
 
 from __future__ import annotations
@@ -25,9 +28,11 @@ class AvailableInferer(SlidingWindowInferer):
     """Probabilities ``(B, K, *S)`` from all modalities that each case has: what a new scan is predicted with.
 
     Args:
-        roi_size: window, a multiple of the network's divisor; best the size of the training crop.
+        roi_size: window, one size per axis of the network, multiples of its divisor; best the training crop.
         overlap: share of a window that its neighbour covers too.
         foreground: predict only the box of non-zero voxels; the rest is class 0.
+        centre: predict only the window in the centre instead; the rest is class 0. For a network that was trained on
+            centre crops and never saw what lies beside them.
         autocast: dtype of automatic mixed precision, None for full precision.
         kwargs: everything else of `monai.inferers.SlidingWindowInferer`.
     """
@@ -38,11 +43,14 @@ class AvailableInferer(SlidingWindowInferer):
         sw_batch_size: int = 1,
         overlap: float = 0.5,
         foreground: bool = True,
+        centre: bool = False,
         autocast: torch.dtype | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(roi_size, sw_batch_size=sw_batch_size, overlap=overlap, **kwargs)
         self.foreground = foreground
+        self.centre = centre
+        self._sizes = tuple(roi_size)
         self.autocast = autocast
 
     def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
@@ -61,18 +69,32 @@ class AvailableInferer(SlidingWindowInferer):
         return torch.autocast(device.type, dtype=self.autocast, enabled=self.autocast is not None)
 
     def _windows(self, x: Tensor, presence: Tensor, predictor: Callable[[Tensor], Any]) -> Any:
-        """Run ``predictor`` over the windows of the foreground and put class 0 around it."""
+        """Run ``predictor`` over the windows of the foreground, or of the centre, and put class 0 around it."""
         if not bool(presence.any()):
             raise ValueError("a case has no modality at all: every channel is NaN throughout")
         x = (x.as_tensor() if isinstance(x, MetaTensor) else x).masked_fill(
             ~presence.view(1, -1, *[1] * (x.ndim - 2)), 0.0
         )
-        box = _foreground(x) if self.foreground else [slice(None)] * (x.ndim - 2)
-        inside: Any = super().__call__(x[tuple([slice(None)] * 2 + box)], predictor)
+        box = self._box(x)
+        inside: Any = self._slide(x[tuple([slice(None)] * 2 + box)], predictor)
         pads = [p for b, size in zip(reversed(box), reversed(x.shape[2:]), strict=True) for p in _margins(b, size)]
         if isinstance(inside, tuple):
             return tuple(_surround(part, pads) for part in inside)
         return _surround(inside, pads)
+
+    def _box(self, x: Tensor) -> list[slice]:
+        if self.centre:
+            return _centre(x.shape[2:], self._sizes)
+        return _foreground(x) if self.foreground else [slice(None)] * (x.ndim - 2)
+
+    def _slide(self, x: Tensor, predictor: Callable[[Tensor], Any]) -> Any:
+        """Run ``predictor`` over the windows of a case ``(1, M, *S)``, of its slices where it has one axis more."""
+        if x.ndim != len(self._sizes) + 3:
+            return super().__call__(x, predictor)
+        outputs: Any = super().__call__(x[0].movedim(-1, 0), predictor)
+        if isinstance(outputs, tuple):
+            return tuple(part.movedim(0, -1)[None] for part in outputs)
+        return outputs.movedim(0, -1)[None]
 
 
 class SubsetInferer(AvailableInferer):
@@ -132,6 +154,16 @@ def _foreground(x: Tensor) -> list[slice]:
     voxels = inside.nonzero()
     first, last = voxels.amin(dim=0).tolist(), voxels.amax(dim=0).tolist()
     return [slice(a, b + 1) for a, b in zip(first, last, strict=True)]
+
+
+def _centre(shape: Sequence[int], roi_size: Sequence[int]) -> list[slice]:
+    """Box in the centre of the first axes, as MONAI's `CenterSpatialCrop` places it; axes without a size stay whole."""
+    box = [slice(None)] * len(shape)
+    for axis, wanted in enumerate(roi_size):
+        if wanted < shape[axis]:
+            start = shape[axis] // 2 - wanted // 2
+            box[axis] = slice(start, start + wanted)
+    return box
 
 
 def _margins(box: slice, size: int) -> tuple[int, int]:

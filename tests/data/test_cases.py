@@ -39,6 +39,22 @@ def test_lists_by_the_published_split(tmp_path):
     assert lists["test"][0]["case"] == split["test"][0]
 
 
+def test_a_published_split_without_validation_cases(tmp_path):
+    split = published_split("myops2020")
+    names = [*split["training"], *split["test"]]
+    touch(tmp_path, *(f"{name}_{suffix}.nii.gz" for name in names for suffix in ("C0", "gd")))
+    modalities = ["bssfp", "lge", "t2"]
+    whole = case_lists(tmp_path, modalities, needs_validation=False)
+    assert sizes(whole) == (20, 0, 5)
+    assert [item["case"] for item in whole["test"]] == split["test"]
+    assert sizes(case_lists(tmp_path, modalities)) == (16, 4, 5)
+
+
+def test_without_test_cases_there_is_always_validation(tmp_path):
+    touch_cases(tmp_path, *(f"c{i}" for i in range(5)))
+    assert sizes(case_lists(tmp_path, MODALITIES, needs_validation=False)) == (4, 1, 0)
+
+
 def test_lists_from_a_data_list(tmp_path):
     touch(tmp_path, *(f"{name}.nii" for name in "abcde"))
     entries = [{"case": name, "t1": f"{name}.nii", "label": f"{name}.nii"} for name in "abcde"]

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from monai.transforms import CenterSpatialCrop, ResizeWithPadOrCrop
 
 from passion_monai.data import all_subsets
 from passion_monai.engines import AvailableInferer, SubsetInferer
@@ -90,3 +91,54 @@ def test_a_case_without_any_modality_is_an_error(network):
 def test_subsets_per_pass_is_checked():
     with pytest.raises(ValueError, match="subsets_per_pass must be at least 1 or None, got 0"):
         SubsetInferer((16, 16), subsets_per_pass=0)
+
+
+class TestVolumesOfA2DNetwork:
+    @pytest.fixture
+    def slices(self):
+        x = torch.randn(2, 3, 24, 20, 5, generator=torch.Generator().manual_seed(2))
+        x[0, 1] = float("nan")
+        x[0, 0, ..., 2] = 0  # an empty slice of a modality that is there
+        return x
+
+    @pytest.mark.parametrize("sw_batch_size", [1, 4])
+    def test_every_slice_is_predicted_as_if_it_were_alone(self, network, slices, sw_batch_size):
+        inferer = AvailableInferer((16, 16), sw_batch_size=sw_batch_size, foreground=False)
+        with torch.no_grad():
+            result = inferer(slices, network)
+            alone = [inferer(slices[..., k], network) for k in range(5)]
+        torch.testing.assert_close(result, torch.stack(alone, dim=-1), atol=1e-6, rtol=0)
+
+    def test_every_subset_of_every_slice(self, network, slices):
+        inferer = SubsetInferer((16, 16), foreground=False, subsets_per_pass=2)
+        with torch.no_grad():
+            result = inferer(slices, network)
+            alone = [inferer(slices[..., k], network) for k in range(5)]
+        assert result.shape == (2, 7, 24, 20, 5)
+        assert torch.equal(result, torch.stack(alone, dim=-1))
+
+    def test_a_single_subset(self, network, slices):
+        row = torch.tensor([[True, False, True]])
+        with torch.no_grad():
+            result = SubsetInferer((16, 16), subsets=row)(slices, network)
+        assert result.shape == (2, 1, 24, 20, 5)
+        assert result.any()
+
+
+class TestCentre:
+    @pytest.mark.parametrize("size", [(24, 20, 3), (25, 19, 3), (12, 30, 2)])
+    def test_it_is_what_a_centre_crop_shows(self, network, size):
+        x = torch.randn(1, 3, *size)
+        inferer = AvailableInferer((16, 16), centre=True)
+        crop, resize = CenterSpatialCrop((16, 16, -1)), ResizeWithPadOrCrop(size)
+        with torch.no_grad():
+            result = inferer(x, network)
+            expected = resize(AvailableInferer((16, 16), foreground=False)(crop(x[0])[None], network)[0, 1:])
+        torch.testing.assert_close(result[0, 1:], torch.as_tensor(expected), atol=1e-6, rtol=0)
+
+    def test_the_rest_is_background(self, network):
+        with torch.no_grad():
+            result = AvailableInferer((16, 16), centre=True)(torch.randn(1, 3, 24, 20), network)
+        assert (result[:, 0, :4] == 1).all()
+        assert (result[:, 1:, :, 18:] == 0).all()
+        torch.testing.assert_close(result.sum(dim=1), torch.ones(1, 24, 20))

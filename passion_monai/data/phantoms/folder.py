@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -85,10 +85,11 @@ def _rename(temporary: Path, target: Path) -> None:
             raise
 
 
-def write_nifti(path: Path, image: np.ndarray, spacing: float) -> None:
-    """Write an image (three axes, right-anterior-superior, centred) with isotropic spacing in mm."""
-    affine = np.diag([spacing, spacing, spacing, 1.0])
-    affine[:3, 3] = -spacing * (np.array(image.shape) - 1) / 2
+def write_nifti(path: Path, image: np.ndarray, spacing: float | Sequence[float]) -> None:
+    """Write an image (three axes, right-anterior-superior, centred) with a spacing in mm, one for all axes or three."""
+    sizes = np.broadcast_to(spacing, 3)
+    affine = np.diag([*sizes, 1.0])
+    affine[:3, 3] = -sizes * (np.array(image.shape) - 1) / 2
     nifti = nib.Nifti1Image(image, affine, dtype=image.dtype)
     nifti.header.set_xyzt_units("mm")
     nib.save(nifti, path)

@@ -5,5 +5,6 @@ from passion_monai.data.transforms.labels import MapLabelsd
 from passion_monai.data.transforms.loading import LoadImageModalitiesd
 from passion_monai.data.transforms.missing import MarkMissingd
 from passion_monai.data.transforms.rotation import RandPlaneRotated
+from passion_monai.data.transforms.slicing import TakeSliced
 
-__all__ = ["CropToAvailabled", "LoadImageModalitiesd", "MapLabelsd", "MarkMissingd", "RandPlaneRotated"]
+__all__ = ["CropToAvailabled", "LoadImageModalitiesd", "MapLabelsd", "MarkMissingd", "RandPlaneRotated", "TakeSliced"]

@@ -31,6 +31,13 @@ def test_layout_and_facts(tmp_path):
     assert image.get_data_dtype() == np.int16
 
 
+def test_a_spacing_per_axis(tmp_path):
+    write_nifti(tmp_path / "a.nii.gz", np.zeros((3, 5, 2), dtype=np.int16), spacing=(1.5, 2.0, 8.0))
+    affine = nib.load(tmp_path / "a.nii.gz").affine
+    assert np.allclose(np.diag(affine), [1.5, 2, 8, 1])
+    assert np.allclose(affine @ [1, 2, 0.5, 1], [0, 0, 0, 1])
+
+
 def test_made_once(tmp_path):
     folder = make(tmp_path)
     assert make(tmp_path, writer=lambda *_: pytest.fail("made twice")) == folder

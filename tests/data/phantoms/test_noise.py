@@ -24,3 +24,11 @@ def test_a_grid_smaller_than_the_wavelength_varies_slowly():
     field = random_field(np.random.default_rng(0), (20, 20, 20), 2.0, (100, 400))
     assert np.isfinite(field).all()
     assert np.abs(np.diff(field, axis=0)).max() < 0.3
+
+
+def test_thick_slices_differ_by_their_distance():
+    field = random_field(np.random.default_rng(0), (64, 64, 12), (1.5, 1.5, 8.0), (60, 120))
+    alone = random_field(np.random.default_rng(0), (64, 64, 12), 1.5, (60, 120))
+    steps, close = (np.abs(np.diff(f, axis=2)).mean() for f in (field, alone))
+    assert steps > 3 * close
+    assert np.abs(np.diff(field, axis=0)).mean() < 0.3 * steps

@@ -1,0 +1,42 @@
+"""Volumes of few thick slices as items of one slice each: what a 2D network is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import nibabel as nib
+
+from passion_monai.data.case_folders import Item
+
+__all__ = ["slice_items"]
+
+
+def slice_items(items: Iterable[Item], modalities: Sequence[str]) -> list[Item]:
+    """An item per slice of every case, with the slice's number under ``slice``; see `TakeSliced`.
+
+    All slices of a case share its modalities: availability is a fact of the patient. Only headers are read.
+
+    Args:
+        items: cases, as of `case_lists`.
+        modalities: the M names in config order.
+
+    Returns:
+        The items, slice by slice in the order of the cases; slices lie across the last axis of the volume as stored.
+
+    Raises:
+        ValueError: when a file is no volume.
+    """
+    return [{**item, "slice": number} for item in items for number in range(_num_slices(item, modalities))]
+
+
+def _num_slices(item: Item, modalities: Sequence[str]) -> int:
+    path = next(item[key] for key in (*modalities, "image") if item.get(key))
+    path = path if isinstance(path, str) else next(file for file in path if file)
+    stored: Any = nib.load(path)
+    shape = tuple(stored.shape)
+    if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
+        shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
+    if len(shape) != 3:
+        raise ValueError(f"case {item['case']!r}: {path} has shape {shape}, expected a volume of slices (H, W, D)")
+    return int(shape[2])

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from passion_monai.data import CaseDataset, LoadImageModalitiesd, TakeSliced, brats_cases, slice_items
+from tests.data.helpers import write
+
+MODALITIES = ["bssfp", "lge", "t2"]
+
+
+@pytest.fixture
+def items(tmp_path):
+    for case, depth, names in (("a", 3, ("C0", "DE", "gd")), ("b", 2, ("T2", "gd"))):
+        for value, name in enumerate(names, start=1):
+            volume = np.zeros((5, 6, depth), dtype=np.int16) + 10 * value + np.arange(depth, dtype=np.int16)
+            write(tmp_path / f"{case}_{name}.nii.gz", volume)
+    return brats_cases(tmp_path, MODALITIES)
+
+
+def test_an_item_per_slice_with_the_case_s_modalities(items):
+    slices = slice_items(items, MODALITIES)
+    assert [(item["case"], item["slice"]) for item in slices] == [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1)]
+    assert all(("lge" in item) == (item["case"] == "a") for item in slices)
+    assert "slice" not in items[0]
+
+
+def test_slices_in_a_dataset_are_cached_one_by_one(items, tmp_path):
+    transforms = [LoadImageModalitiesd(MODALITIES, axcodes=None), TakeSliced(["image", "label"])]
+    dataset = CaseDataset(slice_items(items, MODALITIES), transforms, cache_dir=tmp_path / "cache")
+    dataset.prepare(progress=False)
+    assert len(list((tmp_path / "cache").iterdir())) == 5
+    last = dataset[4]
+    assert last["image"].shape == (3, 5, 6)
+    assert last["available"].tolist() == [False, False, True]
+    assert last["image"][2].unique().tolist() == [11]
+    assert last["label"].unique().tolist() == [21]
+
+
+def test_one_file_with_all_channels(tmp_path):
+    last = write(tmp_path / "last.nii.gz", np.ones((4, 5, 2, 3), dtype=np.float32))
+    first = write(tmp_path / "first.nii.gz", np.ones((3, 4, 5, 7), dtype=np.float32))
+    listed = [None, write(tmp_path / "volume.nii.gz", np.ones((4, 5, 6), dtype=np.int16)), None]
+    for image, depth in ((last, 2), (first, 7), (listed, 6)):
+        assert len(slice_items([{"case": "a", "image": image}], MODALITIES)) == depth
+
+
+def test_a_file_that_is_no_volume_is_named(tmp_path):
+    path = write(tmp_path / "a_t2.nii.gz", np.ones((4, 5), dtype=np.int16))
+    with pytest.raises(ValueError, match=r"case 'a': .*a_t2.nii.gz has shape \(4, 5\), expected a volume of slices"):
+        slice_items([{"case": "a", "t2": path}], MODALITIES)
