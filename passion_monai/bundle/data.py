@@ -21,6 +21,7 @@ def prepare_cases(
     availability: Any = None,
     seed: int = 0,
     data_list_file_path: str | None = None,
+    needs_validation: bool = True,
 ) -> dict[str, list[dict]]:
     """Training, validation and test cases; the files of modalities that the table hides are never opened.
 
@@ -31,16 +32,18 @@ def prepare_cases(
             None means: what is there is what there is.
         seed: of drawn availability and of a drawn split.
         data_list_file_path: JSON data list instead of the folder's own structure.
+        needs_validation: training is validated. If not, no training case is set aside where there are test cases.
 
     Returns:
-        ``training``, ``validation`` and ``test`` lists; ``test`` is the validation list when there is no test set.
+        ``training``, ``validation`` and ``test`` lists; of the last two, one that is empty is the other one.
     """
-    cases = case_lists(dataset_dir, modalities, data_list_file_path=data_list_file_path, seed=seed)
+    cases = case_lists(dataset_dir, modalities, data_list_file_path, seed=seed, needs_validation=needs_validation)
     table = availability_table(availability, [item["case"] for item in cases["training"]], modalities, seed=seed)
     if table is not None:
         cases["training"] = apply_availability(cases["training"], table, modalities)
-    cases["test"] = cases.get("test") or cases["validation"]
     counts = ", ".join(f"{len(items)} {name}" for name, items in cases.items())
+    cases["test"] = cases["test"] or cases["validation"]
+    cases["validation"] = cases["validation"] or cases["test"]  # built, not run: nothing is chosen by test cases
     logger.info(f"cases in {dataset_dir}: {counts}\n{availability_report(cases['training'], modalities)}")
     return cases
 

@@ -75,7 +75,7 @@ def train(
 
 def title(settings: Mapping[str, Any], images_dir: str) -> str:
     """One line that says what a table's numbers come from."""
-    data = "brain phantom (synthetic)" if settings["demo"] else images_dir
+    data = f"{Path(images_dir).name.split('-')[0]} phantom (synthetic)" if settings["demo"] else images_dir
     return f"{settings['method']} on {settings['backbone']}, {settings['epochs']} epochs, {data}"
 
 

@@ -24,12 +24,13 @@ class MapLabelsd(MapTransform):
     The default is BraTS: 1 necrosis, 2 oedema, 4 (until 2022) or 3 (since 2023) enhancing tumour.
 
     Args:
-        keys: of the labels, ``(1, *S)`` of any number type; the result is uint8.
+        keys: of the labels, ``(1, *S)`` of any number type; the result is uint8, or int16 when the mapping
+            leads beyond 255 (from class indices back to stored values).
         mapping: stored value to class index; keys may be text, as in JSON.
         allow_missing_keys: pass items without a label.
 
     Raises:
-        ValueError: when a class index is outside 0..255, or (when called) a label holds a value outside the mapping;
+        ValueError: when the mapping leads outside 0..32767, or (when called) a label holds a value outside the mapping;
             the case, the values found and the known ones are named.
 
     Example:
@@ -48,15 +49,17 @@ class MapLabelsd(MapTransform):
         self.mapping = {
             int(value): int(index) for value, index in sorted(mapping.items(), key=lambda pair: int(pair[0]))
         }
-        if not all(0 <= index <= 255 for index in self.mapping.values()):
-            raise ValueError(f"mapping must lead to class indices 0..255, got {self.mapping}")
+        if not all(0 <= index <= 32767 for index in self.mapping.values()):
+            raise ValueError(f"mapping must lead to values 0..32767, got {self.mapping}")
+
+        self.dtype = torch.uint8 if max(self.mapping.values(), default=0) <= 255 else torch.int16
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Map the labels of one item."""
         d = dict(data)
         for key in self.key_iterator(d):
             where = f"case {d['case']!r}, {key}" if "case" in d else str(key)
-            d[key] = convert_to_dst_type(self._mapped(torch.as_tensor(d[key]), where), d[key], dtype=torch.uint8)[0]
+            d[key] = convert_to_dst_type(self._mapped(torch.as_tensor(d[key]), where), d[key], dtype=self.dtype)[0]
         return d
 
     def _mapped(self, label: Tensor, where: str) -> Tensor:
@@ -69,4 +72,4 @@ class MapLabelsd(MapTransform):
                 f"{where} holds the values {unknown[:10]}, which are not in the coding {list(self.mapping)}; correct "
                 f"the file, or add them to the label mapping"
             )
-        return torch.tensor(list(self.mapping.values()), dtype=torch.uint8, device=label.device)[position]
+        return torch.tensor(list(self.mapping.values()), dtype=self.dtype, device=label.device)[position]

@@ -39,5 +39,11 @@ def test_keys_and_classes_are_checked():
     assert MapLabelsd("label", allow_missing_keys=True)({"case": "a"}) == {"case": "a"}
     with pytest.raises(KeyError):
         MapLabelsd("label")({"case": "a"})
-    with pytest.raises(ValueError, match=r"class indices 0\.\.255"):
+    with pytest.raises(ValueError, match=r"values 0\.\.32767"):
         MapLabelsd("label", {0: -1})
+
+
+def test_back_to_values_beyond_a_byte():
+    back = MapLabelsd("label", dict(enumerate([0, 200, 2221])))({"label": torch.tensor([[2, 0, 1]], dtype=torch.uint8)})
+    assert back["label"].tolist() == [[2221, 0, 200]]
+    assert back["label"].dtype == torch.int16
