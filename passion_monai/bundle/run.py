@@ -71,6 +71,8 @@ def train(
         trainer.run()
     if rank == 0 and best is None:
         save_atomically(objects["model"].state_dict(), Path(ckpt_dir) / "model.pt")
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()  # all ranks evaluate the file that rank 0 has just written
 
 
 def title(settings: Mapping[str, Any], images_dir: str) -> str:

@@ -72,6 +72,18 @@ def test_lge_alone_is_predicted_in_the_scans_own_grid(trained, tmp_path):
     assert np.unique(labels.get_fdata()).size > 1
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_two_processes_train_and_evaluate(tmp_path):
+    root = copy_bundles(tmp_path)
+    configs = f"['{BUNDLE}/configs/train.json','{BUNDLE}/configs/multi_gpu_train.json']"
+    bundle = ("-m", "monai.bundle", "run", "training", "--config_file", configs)
+    two = ("--standalone", "--nproc_per_node=2")
+    run(*two, *bundle, *options(TINY), "--phantom#num_validation", "2", cwd=root, module="torch.distributed.run")
+    lines = (root / BUNDLE / "eval" / "scores.csv").read_text().splitlines()
+    assert sum(line.startswith("PHANTOM") for line in lines) == 2 * 7 * 5
+
+
 def test_settings_are_those_of_a_2d_network(trained):
     settings = json.loads((trained[0] / "models" / "training.json").read_text())
     assert (settings["roi_size"], settings["spacing"]) == ([32, 32], [4.0, 4.0, -1])
