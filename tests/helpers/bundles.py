@@ -18,7 +18,7 @@ TINY = {
     "phantom#spacing": 5.0,
     "spacing": "[5,5,5]",
     "roi_size": "[32,32,32]",
-    "availability": "None",
+    "availability": "0,0,0,0",
     "epochs": 1,
 }
 
