@@ -7,6 +7,7 @@ Reference:
     Havaei et al., "HeMIS: Hetero-Modal Image Segmentation", MICCAI 2016. https://arxiv.org/abs/1607.05194
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class MonaiSegmenter(IncompleteSegmenter):
 
     Args:
         network: a `BasicUNet`, `DynUNet`, `SegResNet` or `SwinUNETR` for one input channel; in a config, a nested
-            ``_target_``.
+            ``_target_``. Or a callable without arguments that makes one (``"_mode_": "callable"``).
         num_modalities: M.
 
     Raises:
@@ -46,8 +47,8 @@ class MonaiSegmenter(IncompleteSegmenter):
         torch.Size([1, 3, 16, 16])
     """
 
-    def __init__(self, network: nn.Module, num_modalities: int) -> None:
-        parts = cut(network)
+    def __init__(self, network: nn.Module | Callable[[], nn.Module], num_modalities: int) -> None:
+        parts = cut(network if isinstance(network, nn.Module) else network())
         form = _form(parts)
         dims = form.spatial_dims
         super().__init__(dims, num_modalities, form.num_classes, parts.divisor, smallest=parts.divisor)

@@ -117,3 +117,18 @@ def test_load_gives_the_trained_network(trained, kind):
     network = load("brats_passion", bundle_dir=str(bundle_dir), workflow_type=kind, source="github")
     state = torch.load(bundle_dir / "brats_passion" / "models" / "model.pt", weights_only=True)
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("backbone", read(BUNDLES[0], "train.json")["backbones"])
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_every_backbone_of_the_table_takes_any_subset(bundle, backbone):
+    parser = ConfigParser()
+    parser.read_config(str(folder(bundle) / "inference.json"))
+    parser["backbone"] = backbone
+    network = parser.get_parsed_content("network_def").eval()
+    x = torch.randn(1, network.num_modalities, *[max(32, 2 * network.divisor)] * network.spatial_dims)
+    x[:, 1:] = float("nan")
+    with torch.no_grad():
+        logits = network(x)
+    assert logits.shape == (1, len(parser["classes"]), *x.shape[2:])
+    assert logits.isfinite().all()

@@ -13,7 +13,7 @@ FILES = ["train.json", "evaluate.json", "inference.json", "multi_gpu_train.json"
 FACTS = {
     "train.json": {
         "availability",
-        "backbones#*#spatial_dims",
+        "spatial_dims",
         "backbones#*#token_grid",
         "classes",
         "epochs",
@@ -28,7 +28,7 @@ FACTS = {
     },
     "evaluate.json": {"saved"},
     "inference.json": {
-        "backbones#*#spatial_dims",
+        "spatial_dims",
         "backbones#*#token_grid",
         "classes",
         "modalities",
@@ -64,7 +64,7 @@ ONLY_BRATS = {
 }
 ONLY_MYOPS = {
     "train.json": {
-        "backbones#mmformer#token_grid",
+        "backbones#*#token_grid",
         "reading#LoadImageModalitiesd#axcodes",
         "regions#LVB",
         "regions#MYO",
@@ -79,7 +79,7 @@ ONLY_MYOPS = {
     },
     "evaluate.json": set(),
     "inference.json": {
-        "backbones#mmformer#token_grid",
+        "backbones#*#token_grid",
         "inferer#centre",
         "preprocessing#transforms#LoadImageModalitiesd#axcodes",
     },
