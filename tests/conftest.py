@@ -1,0 +1,5 @@
+"""One thread a process: the tests' tensors are small, and threads of several processes on two cores wait for each other."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
