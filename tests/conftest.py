@@ -1,4 +1,4 @@
-"""One thread a process: the tests' tensors are small, and threads of several processes on two cores wait for each other."""
+"""One thread a process: the tests' tensors are small, and threads of several processes wait for each other."""
 
 import os
 
