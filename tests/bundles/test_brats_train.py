@@ -115,3 +115,12 @@ def test_a_missing_folder_is_named_last(trained, tmp_path):
     assert done.returncode != 0
     assert last.startswith("error: ")
     assert "nowhere" in last
+
+
+@pytest.mark.slow
+def test_the_best_model_is_kept_also_in_runs_shorter_than_the_interval(trained, tmp_path):
+    values = {**TINY, "epochs": 2, "model_selection": "best", "output_dir": tmp_path}
+    done = run("run", "training", "--config_file", TRAIN, *options(values), cwd=trained[0])
+    assert (tmp_path / "models" / "model.pt").is_file()
+    assert "best" in torch.load(tmp_path / "models" / "checkpoint.pt", weights_only=True)
+    assert done.stdout.count("val_mean_dice") >= 1
