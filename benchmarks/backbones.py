@@ -1,0 +1,115 @@
+"""Short PASSION runs of every backbone on the phantoms: `python benchmarks/backbones.py OUT.csv`.
+
+Tasks: brain in 3D, brain slices in 2D, heart in 2D, from the bundles' own configs. For each run: parameters, seconds a
+step (wall, one thread), mean Dice over all subsets of the untrained and of the trained network, for WT or MYO. Rows are
+appended as they come; a run whose row is there is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import logging
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from monai.bundle import ConfigParser
+
+BUNDLES = Path(__file__).parents[1] / "bundles"
+COLUMNS = ["backbone", "task", "region", "parameters", "steps", "seconds_per_step", "untrained_dice", "trained_dice"]
+TASKS = {"brain 3D": ("brats_passion", "WT"), "brain 2D": ("brats_passion", "WT"), "heart 2D": ("myops_passion", "MYO")}
+
+
+def parser_for(task: str, backbone: str, steps: int, folder: str) -> ConfigParser:
+    """The bundle's training config, cut down to a short run."""
+    config = ConfigParser()
+    config.read_config(str(BUNDLES / TASKS[task][0] / "configs" / "train.json"))
+    config["bundle_root"], config["output_dir"] = str(Path(tempfile.gettempdir()) / "passion_backbones"), folder
+    config["backbone"], config["learning_rate"] = backbone, 3e-3
+    config["train#handlers"] = [h for h in config["train#handlers"] if "Progress" not in h["_target_"]]
+    if task == "brain 3D":
+        config["roi_size"] = [64] * 3 if backbone == "swinunetr" else [48] * 3
+    if task == "brain 2D":
+        _slices(config)
+    config.parse()
+    cases = len(config.get_parsed_content("train#dataset"))
+    config["epochs"] = max(1, steps // max(1, cases // config.get_parsed_content("batch_size")))
+    config.parse()
+    return config
+
+
+def _slices(config: ConfigParser) -> None:
+    config["spatial_dims"], config["roi_size"], config["spacing"] = 2, [64, 64], [2.0, 2.0]
+    config["reading"][0]["spatial_dims"] = 2
+    config["phantom"] |= {
+        "spatial_dims": 2,
+        "num_training": 48,
+        "num_validation": 16,
+        "shape": [88, 104],
+        "spacing": 2.0,
+    }
+    config["train#random_transforms"] = [t for t in config["train#random_transforms"] if t.get("spatial_axis") != 2]
+    for name in ("mmformer", "m2ftrans"):
+        config["backbones"][name]["token_grid"] = 4
+
+
+def dice(config: ConfigParser, region: str) -> float:
+    """Mean over the subsets of the mean Dice over the cases."""
+    evaluator = config.get_parsed_content("validate#evaluator")
+    evaluator.run()
+    table = evaluator.scores.table
+    return float(table.averages("dice")[table.regions.index(region)])
+
+
+def measure(task: str, backbone: str, steps: int) -> dict[str, object]:
+    """Train one backbone on one task."""
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        config = parser_for(task, backbone, steps, folder)
+        network, region = config.get_parsed_content("network"), TASKS[task][1]
+        untrained = dice(config, region)
+        trainer = config.get_parsed_content("train#trainer")
+        start = time.perf_counter()
+        trainer.run()
+        spent = (time.perf_counter() - start) / trainer.state.iteration
+        return {
+            "backbone": backbone,
+            "task": task,
+            "region": region,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "steps": trainer.state.iteration,
+            "seconds_per_step": round(spent, 3),
+            "untrained_dice": round(untrained, 4),
+            "trained_dice": round(dice(config, region), 4),
+        }
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("out", type=Path)
+    arguments.add_argument("--steps", type=int, default=120)
+    arguments.add_argument("--only", nargs="*", help="backbones; all of the config's table by default")
+    options = arguments.parse_args()
+    logging.disable(logging.INFO)
+    torch.set_num_threads(1)
+    known = json.loads((BUNDLES / "brats_passion/configs/train.json").read_text())["backbones"]
+    done = set()
+    if options.out.is_file():
+        with options.out.open(newline="") as file:
+            done = {(row["backbone"], row["task"]) for row in csv.DictReader(file)}
+    else:
+        options.out.write_text(",".join(COLUMNS) + "\n")
+    for backbone in options.only or known:
+        for task in TASKS:
+            if (backbone, task) not in done:
+                row = measure(task, backbone, options.steps)
+                with options.out.open("a", newline="") as file:
+                    csv.DictWriter(file, COLUMNS).writerow(row)
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
