@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import passion_monai
+from passion_monai.data.files import whole_file
 
 __all__ = ["load_settings", "save_settings", "settings_path"]
 
@@ -20,12 +20,9 @@ def settings_path(model: str | Path) -> Path:
 
 def save_settings(model: str | Path, settings: Mapping[str, Any]) -> None:
     """Write the settings of a training run (JSON values, by name) beside its model."""
-    path = settings_path(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     text = json.dumps({"passion_monai": passion_monai.__version__, **settings}, indent=2)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with whole_file(settings_path(model)) as draft:
+        draft.write_text(text + "\n", encoding="utf-8")
 
 
 def load_settings(model: str | Path, **defaults: Any) -> dict[str, Any]:

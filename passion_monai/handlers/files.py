@@ -1,28 +1,23 @@
-"""Files that are never half-written: everything goes to a temporary neighbour first and is then renamed."""
+"""Checkpoints and tables of training, never half-written."""
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from passion_monai.data.files import whole_file
+
 __all__ = ["EpochTable", "save_atomically"]
 
 
 def save_atomically(state: Any, path: str | Path) -> None:
     """`torch.save` that leaves either the old file or the whole new one, also when it is killed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as draft:
+        torch.save(state, draft)
 
 
 class EpochTable:
@@ -40,13 +35,10 @@ class EpochTable:
         rows = [row for row in self._read() if int(row["epoch"]) < epoch]
         rows.append({"epoch": str(epoch), **{name: f"{value:.6g}" for name, value in values.items()}})
         names = list(dict.fromkeys(name for row in rows for name in row))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(self.path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names, restval="")
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(temporary, self.path)
 
     def _read(self) -> list[dict[str, str]]:
         if not self.path.is_file():

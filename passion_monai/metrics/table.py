@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from passion_monai.data.files import whole_file
 from passion_monai.data.messages import nearest
 from passion_monai.data.subsets import all_subsets, subset_name
 from passion_monai.metrics import render
@@ -83,11 +83,8 @@ class SubsetTable:
 
     def to_csv(self, path: str | Path) -> None:
         """Write all rows, in place of what was there, in one step."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(header(self.modalities, self.regions) + format_rows(self.rows), encoding="utf-8")
-        draft.replace(path)
+        with whole_file(path) as draft:
+            draft.write_text(header(self.modalities, self.regions) + format_rows(self.rows), encoding="utf-8")
 
     @property
     def rows(self) -> list[ScoreRow]:
