@@ -1,0 +1,53 @@
+"""`passion COMMAND ...`: the commands of people who do not write configs, by `fire`."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import fire
+
+__all__ = ["main"]
+
+COMMANDS: dict[str, str] = {}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; a mistake in the input is one line on stderr and exit code 2, without a traceback.
+
+    Args:
+        arguments: defaults to the command line.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return
+    try:
+        fire.Fire(command(words[0]), words[1:], name=f"passion {words[0]}")
+    except (ValueError, TypeError, FileNotFoundError, FileExistsError, PermissionError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def overview() -> str:
+    """The commands, one a line."""
+    lines = [f"  {name:14} {text}" for name, text in COMMANDS.items()]
+    return "usage: passion COMMAND [options]   (passion COMMAND --help lists the options)\n\n" + "\n".join(lines)
+
+
+def command(name: str) -> Callable[..., Any]:
+    """The function behind a command; only its own module is imported, so that `--help` does not wait for torch.
+
+    Raises:
+        ValueError: for an unknown name; the nearest known one is in the message.
+    """
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"unknown command {name!r}{hint} Known: {', '.join(COMMANDS)}")
+    function = name.replace("-", "_")
+    found: Callable[..., Any] = getattr(import_module(f"passion_monai.commands.{function}"), function)
+    return found

@@ -1,0 +1,27 @@
+"""The command line's frame: help, unknown commands, errors without a traceback."""
+
+import pytest
+
+from passion_monai import cli
+
+
+def test_without_a_command_it_lists_the_commands(capsys):
+    cli.main([])
+    out = capsys.readouterr().out
+    assert "usage: passion COMMAND" in out
+    assert all(name in out for name in cli.COMMANDS)
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(capsys, monkeypatch):
+    monkeypatch.setitem(cli.COMMANDS, "audit", "")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["audti"])
+    assert stopped.value.code == 2
+    captured = capsys.readouterr()
+    assert "did you mean 'audit'?" in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_a_function_with_a_help_text(name):
+    assert cli.command(name).__doc__
