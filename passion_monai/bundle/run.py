@@ -86,10 +86,16 @@ def training_figures(eval_dir: str | Path) -> list[Path]:
     folder = Path(eval_dir)
     drawn = []
     for name, plot in (("preference", plot_preference), ("losses", plot_losses)):
-        if (folder / f"{name}.csv").is_file():
+        if (folder / f"{name}.csv").is_file() and (name != "preference" or _holds_preference(folder)):
             plot(folder / f"{name}.csv", folder / f"{name}.png")
             drawn.append(folder / f"{name}.png")
     return drawn
+
+
+def _holds_preference(folder: Path) -> bool:
+    """Whether the table of what methods report has relative preferences; PMR alone reports scores."""
+    with (folder / "preference.csv").open(encoding="utf-8") as file:
+        return ",rp_" in file.readline()
 
 
 def evaluate(
