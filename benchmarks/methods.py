@@ -1,7 +1,7 @@
-"""The methods compared on the brain phantom: `python benchmarks/methods.py OUT.csv`, which continues where it stopped.
+"""The methods compared on the brain phantom: `python benchmarks/methods.py OUT.csv` (goes on where it stopped).
 
-Every run is the brain bundle's own training command (15 epochs of 24 cases, 3D) at missing rates .2,.4,.6,.8; methods of
-one seed see the same cases lack the same modalities. For each run: mean Dice and HD95 over the 15 subsets by region and
+Every run is the brain bundle's own training command (15 epochs of 24 cases, 3D) at missing rates .2,.4,.6,.8; methods
+of one seed see the same cases lack the same modalities. For each run: mean Dice and HD95 over the 15 subsets by region and
 the relative preference of every modality in the trained network, measured on the training cases. Run folders, which
 `passion report` reads, stay beside the CSV. At the end one Markdown table: mean and standard deviation over the seeds.
 """
