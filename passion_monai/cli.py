@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(overview())
         return
     try:
+        # fire finds -o ambiguous beside --overwrite
+        words = ["--output" if word == "-o" else word for word in words]
         fire.Fire(command(words[0]), words[1:], name=f"passion {words[0]}")
     except (ValueError, TypeError, FileNotFoundError, FileExistsError, PermissionError) as error:
         print(f"error: {error}", file=sys.stderr)
