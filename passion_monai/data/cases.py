@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
 from passion_monai.data.case_folders import Item, brats_cases
+from passion_monai.data.case_names import patient_of
 from passion_monai.data.data_lists import load_data_list, read_sections
+from passion_monai.data.findings import raise_first_error
+from passion_monai.data.layouts import SECTION_FOLDERS, read_layout
 from passion_monai.data.messages import few
-from passion_monai.data.published import published_split
+from passion_monai.data.splitting import split_by_patient
 
-__all__ = ["brats_cases", "case_lists", "load_data_list"]
-
-_SECTION_FOLDERS = {"training": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test",)}
+__all__ = ["brats_cases", "case_lists", "load_data_list", "split_training"]
 
 
 def case_lists(
@@ -33,11 +32,11 @@ def case_lists(
     """The training, validation and test cases of a data set, by the first of these that fits.
 
     1. the sections of a data list, when one is given;
-    2. sub-folders ``train`` or ``training``, ``validation``, ``val`` or ``valid``, ``test``;
-    3. the published BraTS2020 or MyoPS2020 split, when every case is of it;
-    4. all cases, for training.
+    2. what the folder says: ``dataset.json``, sub-folders, the published split it is of, see
+       `passion_monai.data.layouts.read_layout`;
+    3. all cases, for training.
 
-    Where that leaves no validation cases, ``validation_fraction`` of the training cases, drawn with ``seed``, validate;
+    Where that leaves no validation cases, ``validation_fraction`` of the training patients, drawn with ``seed``, validate;
     but not when ``needs_validation`` is off and there are test cases: published splits without validation cases, such
     as the 20 and 5 of MyoPS2020, stay as they are.
 
@@ -46,7 +45,7 @@ def case_lists(
         modalities: the M names in config order.
         data_list_file_path: of a JSON data list, see `load_data_list`.
         seed: of the split.
-        validation_fraction: share of cases that validate, in (0, 1), at least one.
+        validation_fraction: share of patients that validate, in (0, 1), at least one.
         needs_validation: something is chosen by scores on validation cases.
 
     Returns:
@@ -67,17 +66,19 @@ def case_lists(
     elif dataset_dir is None:
         raise ValueError("neither dataset_dir nor data_list_file_path is given: name where the cases are")
     else:
-        lists = _folder_lists(Path(dataset_dir), modalities)
+        layout = read_layout(Path(dataset_dir), modalities)
+        raise_first_error(layout.findings)
+        lists = layout.sections
         source = f"folder {dataset_dir}"
-    lists = {section: lists.get(section, []) for section in _SECTION_FOLDERS}
+    lists = {section: lists.get(section, []) for section in SECTION_FOLDERS}
     required = ["training", "validation"] if needs_validation or not lists["test"] else ["training"]
     if not lists["validation"] and "validation" in required:
-        lists["training"], lists["validation"] = _split(lists["training"], seed, validation_fraction)
+        lists["training"], lists["validation"] = split_training(lists["training"], seed, validation_fraction)
     for section in required:
         if not lists[section]:
             raise ValueError(
                 f"no {section} cases in {source}: looked for a section {section!r}, a sub-folder "
-                f"{' or '.join(_SECTION_FOLDERS[section])}, the published split, and at least two cases to split"
+                f"{' or '.join(SECTION_FOLDERS[section])}, the published split, and at least two patients to split"
             )
     _check_disjoint(lists)
     _check_labels(lists)
@@ -87,31 +88,16 @@ def case_lists(
 def _sections(path: str | PathLike[str]) -> list[str]:
     """Sections that hold cases; training always, so that its absence is an error."""
     held = read_sections(Path(path))
-    return [section for section in _SECTION_FOLDERS if section == "training" or held.get(section)]
+    return [section for section in SECTION_FOLDERS if section == "training" or held.get(section)]
 
 
-def _folder_lists(root: Path, modalities: Sequence[str]) -> dict[str, list[Item]]:
-    if not root.is_dir():
-        raise FileNotFoundError(f"dataset_dir {root} does not exist")
-    folders = {s: next((root / n for n in names if (root / n).is_dir()), None) for s, names in _SECTION_FOLDERS.items()}
-    if folders["training"]:
-        return {section: brats_cases(folder, modalities) for section, folder in folders.items() if folder}
-    items = brats_cases(root, modalities)
-    for name in ("brats2020", "myops2020"):
-        split = published_split(name)
-        if {item["case"] for item in items} <= {case for cases in split.values() for case in cases}:
-            return {section: [item for item in items if item["case"] in cases] for section, cases in split.items()}
-    return {"training": items}
-
-
-def _split(items: list[Item], seed: int, fraction: float) -> tuple[list[Item], list[Item]]:
-    """Training and validation; a single case cannot be split."""
-    if len(items) < 2:
-        return items, []
-    num_validation = min(max(round(len(items) * fraction), 1), len(items) - 1)
-    order = np.random.Generator(np.random.PCG64(seed)).random(len(items)).argsort(kind="stable")
-    chosen = set(order[:num_validation].tolist())
-    return [x for i, x in enumerate(items) if i not in chosen], [x for i, x in enumerate(items) if i in chosen]
+def split_training(items: Sequence[Item], seed: int, fraction: float) -> tuple[list[Item], list[Item]]:
+    """Training and validation, by patient; the cases of a single patient cannot be split."""
+    names = [str(item["case"]) for item in items]
+    if len({patient_of(name) for name in names}) < 2:
+        return list(items), []
+    chosen = set(split_by_patient(names, [1 - fraction, fraction], seed)[1])
+    return [x for x in items if x["case"] not in chosen], [x for x in items if x["case"] in chosen]
 
 
 def _check_disjoint(lists: Mapping[str, list[Item]]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from passion_monai.data.case_folders import Item
+from passion_monai.data.case_folders import FoundCases, Item
+from passion_monai.data.case_names import stem_of
+from passion_monai.data.channels import file_and_channel
+from passion_monai.data.findings import Finding, raise_first_error
 from passion_monai.data.messages import few, nearest
 
-__all__ = ["load_data_list", "read_sections"]
+__all__ = ["find_listed", "load_data_list", "read_sections"]
 
 
 def load_data_list(
@@ -21,7 +25,7 @@ def load_data_list(
 
     ``{"training": [{"case": "a", "flair": "a/flair.nii.gz", "t2": null, "label": "a/seg.nii.gz"}], "validation": []}``.
     A key that is absent or null is a missing modality. ``"image": ["a/flair.nii.gz", null]`` in config order means the
-    same; ``"image": "a.nii.gz"`` is one file with M channels.
+    same; ``"image": "a.nii.gz"`` is one file with M channels; ``"flair": "a.nii.gz#0"`` is one channel of such a file.
 
     Args:
         path: of the JSON file.
@@ -40,17 +44,43 @@ def load_data_list(
     sections = read_sections(Path(path))
     if section not in sections:
         raise ValueError(f"{path} has no section {section!r}; it has {few(list(sections))}")
-    base = Path(base_dir if base_dir is not None else Path(path).parent).expanduser().absolute()
-    items = [
-        _listed_item(entry, base, modalities, f"{path}, {section}[{i}]") for i, entry in enumerate(sections[section])
-    ]
+    items, findings = find_listed(path, sections[section], section, base_dir, modalities)
+    raise_first_error(findings)
     if not items:
         raise ValueError(f"section {section!r} of {path} is empty")
-    names = [item["case"] for item in items]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{path}, {section}: cases named twice: {few(twice)}; give each a unique 'case'")
     return items
+
+
+def find_listed(
+    path: str | PathLike[str],
+    entries: Any,
+    section: str,
+    base_dir: str | PathLike[str] | None,
+    modalities: Sequence[str],
+) -> FoundCases:
+    """As `load_data_list` for the entries of one section, but what is wrong is listed beside what can be used."""
+    base = Path(base_dir if base_dir is not None else Path(path).parent).expanduser().absolute()
+    items: list[Item] = []
+    findings: list[Finding] = []
+    if not isinstance(entries, list):
+        return FoundCases([], [Finding("list", f"section {section!r} of {path} must be a list of cases")])
+    for number, entry in enumerate(entries):
+        where = f"{path}, {section}[{number}]"
+        try:
+            item = _listed_item(entry, base, modalities, where)
+        except ValueError as error:
+            findings.append(Finding("list", str(error)))
+            continue
+        for key, file in _absent(item):
+            text = f"{where}, case {item['case']!r}: {key} file {file} does not exist"
+            findings.append(Finding("file", text, item["case"], (file,)))
+            del item[key]
+        if item.keys() - {"case", "label"}:
+            items.append(item)
+    names = Counter(item["case"] for item in items)
+    for name in sorted(name for name, count in names.items() if count > 1):
+        findings.append(Finding("case-twice", f"{path}, {section}: cases named twice: {name}", name))
+    return FoundCases(items, findings)
 
 
 def read_sections(path: Path) -> dict[str, Any]:
@@ -59,7 +89,7 @@ def read_sections(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"data list {path} does not exist")
     try:
         sections = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(sections, dict):
         raise ValueError(f'{path} must hold an object {{"training": [...], "validation": [...]}}')
@@ -84,10 +114,12 @@ def _listed_item(entry: Mapping[str, Any], base: Path, modalities: Sequence[str]
     paths = {key: base / file for key, file in files.items() if file}
     if not paths:
         raise ValueError(f"{where} has no image: expected a path for at least one of {list(modalities)}")
-    case = str(entry.get("case") or next(iter(paths.values())).name.split(".nii")[0])
+    case = str(entry.get("case") or stem_of(next(iter(paths.values()))))
     if entry.get("label"):
         paths["label"] = base / entry["label"]
-    for key, path in paths.items():
-        if not path.exists():
-            raise FileNotFoundError(f"{where}, case {case!r}: {key} file {path} does not exist")
     return {"case": case, **{key: str(path) for key, path in paths.items()}}
+
+
+def _absent(item: Item) -> list[tuple[str, str]]:
+    """Key and path of the files that do not exist."""
+    return [(key, path) for key, path in item.items() if key != "case" and not file_and_channel(path)[0].exists()]

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import passion_monai
+from passion_monai.data.channels import file_and_channel
 
 __all__ = ["fingerprint"]
 
@@ -57,8 +58,8 @@ def _file_states(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _file_states(inner)
-    elif isinstance(value, (str, Path)) and Path(value).is_file():
-        state = Path(value).stat()
+    elif isinstance(value, (str, Path)) and file_and_channel(value)[0].is_file():
+        state = file_and_channel(value)[0].stat()
         yield f"{state.st_size}, {state.st_mtime_ns}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import nibabel as nib
 
 from passion_monai.data.case_folders import Item
+from passion_monai.data.channels import file_and_channel
 
 __all__ = ["slice_items"]
 
@@ -33,8 +34,9 @@ def slice_items(items: Iterable[Item], modalities: Sequence[str]) -> list[Item]:
 def _num_slices(item: Item, modalities: Sequence[str]) -> int:
     path = next(item[key] for key in (*modalities, "image") if item.get(key))
     path = path if isinstance(path, str) else next(file for file in path if file)
-    stored: Any = nib.load(path)
-    shape = tuple(stored.shape)
+    file, channel = file_and_channel(path)
+    stored: Any = nib.load(file)
+    shape = tuple(stored.shape)[: None if channel is None else 3]
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
         shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
     if len(shape) != 3:

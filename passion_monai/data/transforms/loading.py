@@ -18,6 +18,8 @@ from monai.transforms import InvertibleTransform, LoadImaged, Orientation
 from nibabel.filebasedimages import ImageFileError
 from torch import Tensor
 
+from passion_monai.data.channels import file_and_channel
+
 __all__ = ["LoadImageModalitiesd"]
 
 _TOLERANCE = 1e-3  # mm, and direction cosines times mm: what rounding in float32 headers can do
@@ -26,9 +28,9 @@ _TOLERANCE = 1e-3  # mm, and direction cosines times mm: what rounding in float3
 class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     """Load the modalities that a case has.
 
-    The item holds ``case`` (a name) and either a path per modality (absent or None: missing), or ``image``: a list of M
-    paths with None for missing ones, or the path of one file with M channels in which a channel that is zero or NaN
-    throughout is missing.
+    The item holds ``case`` (a name) and either a path per modality (absent or None: missing; ``file.nii.gz#2`` is
+    channel 2 of a file), or ``image``: a list of M paths with None for missing ones, or the path of one file with M
+    channels in which a channel that is zero or NaN throughout is missing.
 
     Result: ``image`` (M, *S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, *S) when
     there is one, ``case``; the modality keys are gone. ``image`` and ``label`` are `MetaTensor`, reoriented to
@@ -138,15 +140,18 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         return _with_meta(image, stored, case), available
 
     def _read(self, path: Any, case: str, key: Hashable, reader: Any, channels: bool = False) -> MetaTensor:
-        if not Path(path).exists():
+        file, channel = file_and_channel(path)
+        if not file.exists():
             raise FileNotFoundError(f"case {case!r}: {key} file {path} does not exist")
         try:
-            image = self._loader(path, reader)
+            image = self._loader(file, reader)
         except (ImageFileError, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
             raise ValueError(
                 f"case {case!r}: {key} file {path} cannot be read, it is damaged or no image ({type(error).__name__}: "
                 f"{_first_line(error)}); copy it again or leave the key out"
             ) from error
+        if channel is not None:
+            image = _channel(image, channel, path, case)
         if self.spatial_dims == 2 and image.ndim > 2 and image.shape[2] == 1:
             image = image[:, :, 0]
         if channels:
@@ -161,6 +166,13 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
 
     def _oriented(self, image: MetaTensor) -> Tensor:
         return image if self.orientation is None else self.orientation(image)
+
+
+def _channel(image: MetaTensor, channel: int, path: Any, case: str) -> MetaTensor:
+    """One channel, on the last axis, of a file."""
+    if image.ndim < 3 or channel >= image.shape[-1]:
+        raise ValueError(f"case {case!r}: {path} has no channel {channel}, its shape is {tuple(image.shape)}")
+    return MetaTensor(image.as_tensor()[..., channel].contiguous(), affine=image.affine)
 
 
 def _with_meta(image: Tensor, source: MetaTensor, case: str) -> MetaTensor:
