@@ -65,7 +65,8 @@ def apply_convention(
     Args:
         values: one value per case, shape ``(N,)``.
         reference_voxels: size of the reference mask per case, shape ``(N,)``.
-        prediction_voxels: size of the predicted mask per case, shape ``(N,)``.
+        prediction_voxels: size of the predicted mask per case, shape ``(N,)``; -1 where there is no prediction, which is
+            an overlap of 0 and the distance of a mask that is empty alone, whatever the reference holds.
         metric: its name; decides between distance and overlap.
         convention: a name of `CONVENTIONS`.
 
@@ -84,6 +85,7 @@ def apply_convention(
     chosen = find_convention(convention)
     result = np.array(values, dtype=np.float64)
     no_reference, no_prediction = np.asarray(reference_voxels) == 0, np.asarray(prediction_voxels) == 0
-    result[no_reference ^ no_prediction] = chosen.distance_one if is_distance(metric) else 0.0
+    failed = np.asarray(prediction_voxels) < 0
+    result[(no_reference ^ no_prediction) | failed] = chosen.distance_one if is_distance(metric) else 0.0
     result[no_reference & no_prediction] = chosen.distance_both if is_distance(metric) else chosen.overlap_both
     return result

@@ -1,7 +1,7 @@
 """Scores on disk: one CSV row per case, modality subset and region; pandas reads it with ``comment="#"``.
 
-The first line is a comment that holds format, version, and the order of modalities and regions as JSON, so that a file
-explains itself. Rows are appended as they are computed: of a killed evaluation, at most the last row is lost.
+The first line is a comment that holds format, version, the order of modalities and regions, and a fingerprint of what
+was scored, as JSON, so that a file explains itself.
 """
 
 from __future__ import annotations
@@ -13,9 +13,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["METRIC_NAMES", "ScoreRow", "format_rows", "header", "read_rows"]
+__all__ = ["FAILED", "METRIC_NAMES", "Header", "ScoreRow", "format_header", "format_rows", "read_rows"]
 
 FORMAT, VERSION = "passion_monai.scores", 1
+FAILED = -1  # prediction_voxels of a case for which there is no prediction: the worst score in every convention
+
+
+class Header(NamedTuple):
+    """What a file of scores says of itself; ``source`` is a fingerprint of model, settings and data, or empty."""
+
+    modalities: list[str]
+    regions: list[str]
+    source: str = ""
 
 
 class ScoreRow(NamedTuple):
@@ -32,7 +41,7 @@ class ScoreRow(NamedTuple):
         surface_dice_1mm: share of the surfaces within 1 mm.
         surface_dice_2mm: share of the surfaces within 2 mm.
         reference_voxels: size of the reference mask.
-        prediction_voxels: size of the predicted mask.
+        prediction_voxels: size of the predicted mask; -1 when there is no prediction although there should be one.
     """
 
     case: str
@@ -51,9 +60,9 @@ class ScoreRow(NamedTuple):
 METRIC_NAMES = ScoreRow._fields[3:-2]
 
 
-def header(modalities: Iterable[str], regions: Iterable[str]) -> str:
+def format_header(header: Header) -> str:
     """The comment line and the column names that start a file."""
-    facts = {"format": FORMAT, "version": VERSION, "modalities": list(modalities), "regions": list(regions)}
+    facts = {"format": FORMAT, "version": VERSION, **header._asdict()}
     return f"# {json.dumps(facts)}\n{','.join(ScoreRow._fields)}\n"
 
 
@@ -71,8 +80,8 @@ def format_rows(rows: Iterable[ScoreRow]) -> str:
     return text.getvalue()
 
 
-def read_rows(path: str | Path) -> tuple[list[str], list[str], list[ScoreRow]]:
-    """Modalities, regions and rows of a file; an unfinished last line, left by a killed process, is dropped.
+def read_rows(path: str | Path) -> tuple[Header, list[ScoreRow]]:
+    """What a file says of itself, and its rows.
 
     Raises:
         FileNotFoundError: when there is no such file.
@@ -82,16 +91,15 @@ def read_rows(path: str | Path) -> tuple[list[str], list[str], list[ScoreRow]]:
     if not path.is_file():
         raise FileNotFoundError(f"score table {path} does not exist")
     first, _, body = path.read_text(encoding="utf-8").partition("\n")
-    facts = _facts(path, first)
+    facts = _header(path, first)
     columns, _, body = body.partition("\n")
     if columns.split(",") != list(ScoreRow._fields):
         raise ValueError(f"{path} line 2: expected the columns {','.join(ScoreRow._fields)}, got {columns!r}")
-    complete = body[: body.rfind("\n") + 1]
-    rows = [_row(path, number, cells) for number, cells in enumerate(csv.reader(io.StringIO(complete)), start=3)]
-    return facts["modalities"], facts["regions"], rows
+    rows = [_row(path, number, cells) for number, cells in enumerate(csv.reader(io.StringIO(body)), start=3)]
+    return facts, rows
 
 
-def _facts(path: Path, line: str) -> dict[str, list[str]]:
+def _header(path: Path, line: str) -> Header:
     try:
         facts = json.loads(line.removeprefix("# "))
     except json.JSONDecodeError:
@@ -103,7 +111,10 @@ def _facts(path: Path, line: str) -> dict[str, list[str]]:
             f"{path} is a score table of version {facts.get('version')}, this passion_monai reads version {VERSION}: "
             f"evaluate again, or read it with the version of the package that wrote it"
         )
-    return facts
+    try:
+        return Header(list(facts["modalities"]), list(facts["regions"]), str(facts.get("source", "")))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} line 1: expected the lists 'modalities' and 'regions', got {line!r}") from error
 
 
 def _row(path: Path, number: int, cells: list[str]) -> ScoreRow:

@@ -13,19 +13,20 @@ from passion_monai.data.messages import nearest
 from passion_monai.data.subsets import all_subsets, subset_name
 from passion_monai.metrics import render
 from passion_monai.metrics.conventions import apply_convention
-from passion_monai.metrics.rows import METRIC_NAMES, ScoreRow, format_rows, header, read_rows
+from passion_monai.metrics.rows import FAILED, METRIC_NAMES, Header, ScoreRow, format_header, format_rows, read_rows
 
 __all__ = ["SubsetTable"]
 
 
 class SubsetTable:
-    """Scores of every case for every modality subset and region, in memory and, when opened so, in a CSV file.
+    """Scores of every case for every modality subset and region.
 
     The last score of a (case, subset, region) counts; means and counts are computed on demand from the rows.
 
     Args:
         modalities: names in the config's order.
         regions: names in the order of the columns.
+        source: fingerprint of what is scored; tables of different sources are not mixed.
 
     Example:
         >>> from passion_monai.metrics import score_case
@@ -39,13 +40,13 @@ class SubsetTable:
         (array([0.5]), array([187.]), array([1]))
     """
 
-    def __init__(self, modalities: Sequence[str], regions: Sequence[str]) -> None:
+    def __init__(self, modalities: Sequence[str], regions: Sequence[str], source: str = "") -> None:
         self.modalities = list(modalities)
         self.regions = list(regions)
         self.presence = all_subsets(len(self.modalities))
         self.subsets = [subset_name(row, self.modalities) for row in self.presence]
+        self.source = source
         self._rows: dict[tuple[str, str, str], ScoreRow] = {}
-        self._path: Path | None = None
 
     @classmethod
     def from_csv(cls, path: str | Path) -> SubsetTable:
@@ -55,36 +56,16 @@ class SubsetTable:
             FileNotFoundError: when there is no such file.
             ValueError: when it is not a score table of this version, or a row cannot be read.
         """
-        modalities, regions, rows = read_rows(path)
-        table = cls(modalities, regions)
+        header, rows = read_rows(path)
+        table = cls(*header)
         table.extend(rows)
-        return table
-
-    @classmethod
-    def open_csv(cls, path: str | Path, modalities: Sequence[str], regions: Sequence[str]) -> SubsetTable:
-        """A table that writes every row to a file as it is added, beginning with the rows the file already has.
-
-        Raises:
-            ValueError: when the file is of another version, or holds other modalities or regions.
-        """
-        path = Path(path)
-        table = cls(modalities, regions)
-        if path.exists():
-            found = cls.from_csv(path)
-            if (found.modalities, found.regions) != (table.modalities, table.regions):
-                raise ValueError(
-                    f"{path} holds modalities {found.modalities} and regions {found.regions}, this evaluation has "
-                    f"{table.modalities} and {table.regions}: choose another file or delete it"
-                )
-            table = found
-        table.to_csv(path)
-        table._path = path
         return table
 
     def to_csv(self, path: str | Path) -> None:
         """Write all rows, in place of what was there, in one step."""
         with whole_file(path) as draft:
-            draft.write_text(header(self.modalities, self.regions) + format_rows(self.rows), encoding="utf-8")
+            header = Header(self.modalities, self.regions, self.source)
+            draft.write_text(format_header(header) + format_rows(self.rows), encoding="utf-8")
 
     @property
     def rows(self) -> list[ScoreRow]:
@@ -96,9 +77,9 @@ class SubsetTable:
         """Names of the scored cases, in the order in which they were added."""
         return list(dict.fromkeys(case for case, _, _ in self._rows))
 
-    def __contains__(self, key: tuple[str, str]) -> bool:
-        """Whether ``(case, subset)`` is scored for all regions, hence needs no evaluation any more."""
-        return all((*key, region) in self._rows for region in self.regions)
+    def of_case(self, case: str) -> list[ScoreRow]:
+        """The rows of one case."""
+        return [row for row in self._rows.values() if row.case == case]
 
     def add(self, case: str, subset: str, scores: Mapping[str, Mapping[str, float]]) -> None:
         """Add the scores of all regions of a case, as `score_case` returns them.
@@ -122,9 +103,6 @@ class SubsetTable:
         self._known("subset", {row.subset for row in rows}, self.subsets)
         self._known("region", {row.region for row in rows}, self.regions)
         self._rows.update({row[:3]: row for row in rows})
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(format_rows(rows))
 
     def _known(self, kind: str, names: Iterable[str], known: list[str]) -> None:
         for name in names:
@@ -162,7 +140,11 @@ class SubsetTable:
 
     def empty(self) -> NDArray[np.int64]:
         """Number of cases in which the prediction, the reference or both are empty, shape ``(subsets, regions)``."""
-        return self._count([row for row in self.rows if not (row.reference_voxels and row.prediction_voxels)])
+        return self._count([row for row in self.rows if 0 in (row.reference_voxels, row.prediction_voxels)])
+
+    def failed(self) -> NDArray[np.int64]:
+        """Number of cases without a prediction, which have the worst score, shape ``(subsets, regions)``."""
+        return self._count([row for row in self.rows if row.prediction_voxels == FAILED])
 
     def _count(self, rows: list[ScoreRow]) -> NDArray[np.int64]:
         counts = np.zeros((len(self.subsets), len(self.regions)), dtype=np.int64)

@@ -23,6 +23,15 @@ def test_overlaps(convention, both, metric):
     np.testing.assert_equal(settled, [0.5, 0, 0, both])
 
 
+@pytest.mark.parametrize(("convention", "worst"), [("authors", 1), ("brats", 374), ("defined-only", np.nan)])
+def test_a_missing_prediction_has_the_worst_score(convention, worst):
+    sizes = {"reference_voxels": [5, 0], "prediction_voxels": [-1, -1]}
+    hd = apply_convention([np.nan] * 2, **sizes, metric="hd95", convention=convention)
+    np.testing.assert_equal(hd, [worst, worst])
+    dice = apply_convention([0.0, 1.0], **sizes, metric="dice", convention=convention)
+    np.testing.assert_equal(dice, [0, 0])
+
+
 def test_values_are_not_changed_in_place():
     raw = np.array([np.nan])
     apply_convention(raw, [1], [0], metric="hd95", convention="brats")
