@@ -1,6 +1,6 @@
 """What the configs of the bundles call, so that no expression in them is longer than a short line."""
 
-from .data import announce, available_rows, prepare_cases, realised_rates
+from .data import announce, available_rows, combinations, prepare_cases, realised_rates
 from .options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
 from .predict import cases_to_predict, predict
 from .run import evaluate, title, train, training_figures
@@ -13,6 +13,7 @@ __all__ = [
     "cases_to_predict",
     "check_overrides",
     "choose",
+    "combinations",
     "evaluate",
     "explain_errors",
     "flag",

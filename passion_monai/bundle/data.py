@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from passion_monai.data import apply_availability, availability_report, availability_table, case_lists, missing_rates
+from passion_monai.data import (
+    apply_availability,
+    availability_report,
+    availability_table,
+    case_lists,
+    missing_rates,
+    subset_name,
+)
 
-__all__ = ["announce", "available_rows", "prepare_cases", "realised_rates"]
+__all__ = ["announce", "available_rows", "combinations", "prepare_cases", "realised_rates"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +37,7 @@ def prepare_cases(
         dataset_dir: folder of the cases.
         modalities: names in channel order.
         availability: anything `passion_monai.data.availability_table` takes; it applies to the training cases only.
-            None means: what is there is what there is.
+            None, or the text ``none``: what is there is what there is.
         seed: of drawn availability and of a drawn split.
         data_list_file_path: JSON data list instead of the folder's own structure.
         needs_validation: training is validated. If not, no training case is set aside where there are test cases.
@@ -38,6 +46,7 @@ def prepare_cases(
         ``training``, ``validation`` and ``test`` lists; of the last two, one that is empty is the other one.
     """
     cases = case_lists(dataset_dir, modalities, data_list_file_path, seed=seed, needs_validation=needs_validation)
+    availability = None if str(availability).lower() == "none" else availability
     table = availability_table(availability, [item["case"] for item in cases["training"]], modalities, seed=seed)
     if table is not None:
         cases["training"] = apply_availability(cases["training"], table, modalities)
@@ -64,6 +73,16 @@ def announce(demo: bool, source: str | None, epochs: int, output_dir: str) -> No
 def available_rows(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> torch.Tensor:
     """Which modalities the cases have, ``(N, M)`` bool."""
     return torch.tensor([[item.get(name) is not None for name in modalities] for item in items])
+
+
+def combinations(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> dict[str, int]:
+    """How many cases have exactly which modalities, as ``{"flair+t1": 3}``, most frequent first.
+
+    Example:
+        >>> combinations([{"flair": "f", "t2": "t"}, {"flair": "f"}, {"flair": "f", "t2": None}], ["flair", "t2"])
+        {'flair': 2, 'flair+t2': 1}
+    """
+    return dict(Counter(subset_name(row, modalities) for row in available_rows(items, modalities)).most_common())
 
 
 def realised_rates(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> list[float]:

@@ -20,6 +20,7 @@ from passion_monai.data.transforms import (
     MapLabelsd,
     MarkMissingd,
     RandPlaneRotated,
+    SplitPredictiond,
     TakeSliced,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "MapLabelsd",
     "MarkMissingd",
     "RandPlaneRotated",
+    "SplitPredictiond",
     "TakeSliced",
     "all_subsets",
     "apply_availability",

@@ -5,6 +5,7 @@ from passion_monai.networks import TrainingOutput
 from .evaluator import SubsetEvaluator
 from .inferers import AvailableInferer, SubsetInferer
 from .trainer import IncompleteTrainer
+from .uncertainty import UncertainInferer
 from .view import TrainingView
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "SubsetInferer",
     "TrainingOutput",
     "TrainingView",
+    "UncertainInferer",
 ]

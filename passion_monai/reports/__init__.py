@@ -5,6 +5,12 @@ from passion_monai.reports.curves import plot_losses, plot_preference, plot_pref
 from passion_monai.reports.figures import plot_averages, plot_heat_map
 from passion_monai.reports.overlays import error_map, plot_errors
 from passion_monai.reports.pictures import plot_case
+from passion_monai.reports.reliability import (
+    read_reliability,
+    reliability_card,
+    reliability_warnings,
+    write_reliability,
+)
 from passion_monai.reports.runs import Run
 from passion_monai.reports.sheet import Sheet
 from passion_monai.reports.tables import ablation_sheet, missing_rates_sheet, subset_sheet
@@ -23,5 +29,9 @@ __all__ = [
     "plot_losses",
     "plot_preference",
     "plot_preferences",
+    "read_reliability",
+    "reliability_card",
+    "reliability_warnings",
     "subset_sheet",
+    "write_reliability",
 ]

@@ -31,9 +31,10 @@ FACTS = {
         "spatial_dims",
         "backbones#*#token_grid",
         "classes",
+        "intended_for",
         "modalities",
         "output_labels",
-        "postprocessing#transforms#SaveImaged#output_dtype",  # 2221 is no uint8
+        "postprocessing#transforms#SaveImaged[0]#output_dtype",  # 2221 is no uint8
         "saved",
         "sw_batch_size",
     },

@@ -4,7 +4,8 @@ from passion_monai.data.transforms.cropping import CropToAvailabled
 from passion_monai.data.transforms.labels import MapLabelsd
 from passion_monai.data.transforms.loading import LoadImageModalitiesd
 from passion_monai.data.transforms.missing import MarkMissingd
+from passion_monai.data.transforms.prediction import SplitPredictiond
 from passion_monai.data.transforms.rotation import RandPlaneRotated
 from passion_monai.data.transforms.slicing import TakeSliced
 
-__all__ = ["CropToAvailabled", "LoadImageModalitiesd", "MapLabelsd", "MarkMissingd", "RandPlaneRotated", "TakeSliced"]
+__all__ = ["CropToAvailabled", "LoadImageModalitiesd", "MapLabelsd", "MarkMissingd", "RandPlaneRotated", "SplitPredictiond", "TakeSliced"]

@@ -1,0 +1,19 @@
+"""Scans as they come: formats, series, grids that differ between the modalities of one patient, registration."""
+
+from passion_monai.data.scans.grids import coverage, resampled, same_grid
+from passion_monai.data.scans.reading import read_channels, read_scan, stem
+from passion_monai.data.scans.registration import Rigid, register_rigid
+from passion_monai.data.scans.scan import Scan, check_scan
+
+__all__ = [
+    "Rigid",
+    "Scan",
+    "check_scan",
+    "coverage",
+    "read_channels",
+    "read_scan",
+    "register_rigid",
+    "resampled",
+    "same_grid",
+    "stem",
+]
