@@ -1,10 +1,12 @@
 """What the configs of the bundles call, so that no expression in them is longer than a short line."""
 
 from .data import announce, available_rows, combinations, prepare_cases, realised_rates
+from .hardware import default_workers, gradient_scaler, installed, precision
 from .options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
 from .predict import cases_to_predict, predict
-from .run import evaluate, title, train, training_figures
+from .run import evaluate, title, training_figures
 from .settings import load_settings, save_settings, settings_path
+from .training import train
 
 __all__ = [
     "announce",
@@ -14,11 +16,15 @@ __all__ = [
     "check_overrides",
     "choose",
     "combinations",
+    "default_workers",
     "evaluate",
     "explain_errors",
     "flag",
+    "gradient_scaler",
+    "installed",
     "load_settings",
     "name_of",
+    "precision",
     "predict",
     "prepare_cases",
     "realised_rates",

@@ -12,6 +12,7 @@ from passion_monai.data.dataset import CaseDataset
 from passion_monai.data.drawing import draw_availability, missing_rates
 from passion_monai.data.phantoms import BrainPhantom, CardiacPhantom, brain_phantom, cardiac_phantom
 from passion_monai.data.published import published_split, published_table_path, published_tables
+from passion_monai.data.sampling import CaseSampler
 from passion_monai.data.slices import slice_items
 from passion_monai.data.subsets import all_subsets, draw_subset, parse_subset, subset_name
 from passion_monai.data.transforms import (
@@ -28,6 +29,7 @@ __all__ = [
     "BrainPhantom",
     "CardiacPhantom",
     "CaseDataset",
+    "CaseSampler",
     "CropToAvailabled",
     "LoadImageModalitiesd",
     "MapLabelsd",

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from monai.data import MetaTensor
-from monai.engines import PrepareBatchExtraInput, SupervisedTrainer
+from monai.engines import PrepareBatchExtraInput, SupervisedTrainer, Workflow
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys as Keys
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from passion_monai.methods import Method
@@ -29,6 +30,8 @@ class IncompleteTrainer(SupervisedTrainer):
         network: a `TrainingView`, bare or wrapped in DistributedDataParallel.
         method: the method that the view runs; its `end_epoch` is called by `MethodHandler`, not here.
         available_key: key of the ``(B, M)`` bool availability in the batch.
+        scaler: for training in float16 on any device. It is the caller's, so that a checkpoint can hold its state;
+            MONAI's own is made anew by every `run`. The precision of the forward pass is the view's ``autocast``.
         kwargs: everything else of `monai.engines.SupervisedTrainer`.
     """
 
@@ -44,8 +47,11 @@ class IncompleteTrainer(SupervisedTrainer):
         available_key: str = "available",
         train_handlers: Sequence | None = None,
         decollate: bool = False,
+        scaler: GradScaler | None = None,
         **kwargs: Any,
     ) -> None:
+        if scaler is not None:
+            kwargs |= {"amp": True, "amp_kwargs": {"enabled": False}}  # MONAI scales, the view casts
         super().__init__(
             device=device,
             max_epochs=max_epochs,
@@ -58,10 +64,19 @@ class IncompleteTrainer(SupervisedTrainer):
             **kwargs,
         )
         self.method = method
+        self.given_scaler = scaler
         self.state.terms = {}
         self.add_event_handler(IterationEvents.FORWARD_COMPLETED, _predict_fused)
         self.add_event_handler(IterationEvents.LOSS_COMPLETED, _add_terms)
         self._register_handlers(train_handlers or [])
+
+    def run(self) -> None:
+        """Train up to ``max_epochs``, with the given scaler: MONAI's own `run` makes one that knows nothing."""
+        if self.given_scaler is None:
+            super().run()
+        else:
+            self.scaler = self.given_scaler
+            Workflow.run(self)
 
 
 class _PreparePlain(PrepareBatchExtraInput):

@@ -25,6 +25,10 @@ class TrainingView(nn.Module):
         autocast: dtype of automatic mixed precision on any device, for example ``torch.bfloat16``; None computes in
             the parameters' precision. (MONAI's own ``amp=True`` is CUDA only.)
 
+    Attributes:
+        tracked: decode the students without gradient when the method does not read them, for `PreferenceTracker`. The
+            gradient is the same bit for bit: nothing is drawn from torch's random numbers.
+
     Example:
         >>> from passion_monai.methods import Baseline
         >>> from passion_monai.networks import MMFormer
@@ -42,6 +46,7 @@ class TrainingView(nn.Module):
         self.backbone = backbone
         object.__setattr__(self, "method", method)
         self.autocast = autocast
+        self.tracked = False
 
     def forward(self, x: Tensor, available: Tensor) -> TrainingOutput:
         """Encode what is available once and decode what the method asks for.
@@ -54,11 +59,14 @@ class TrainingView(nn.Module):
         presence = self.method.draw_presence(available)
         self.backbone.check(x, presence)
         with torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None):
-            every = self.method.unimodal or self.method.auxiliary
+            every = self.method.unimodal or self.method.auxiliary or self.tracked
             features = self.backbone.encode(x, available if every else presence)
             fused = self.backbone.decode(features, presence)
-            unimodal = self._students(features, students(presence, available)) if self.method.unimodal else []
+            rows = students(presence, available)
+            unimodal = self._students(features, rows) if self.method.unimodal else []
             auxiliary = self._auxiliary(features, available) if self.method.auxiliary else []
+            if self.tracked and not self.method.unimodal:  # last: autocast keeps casts of weights, with their gradient
+                unimodal = self._observed(features, rows)
         return TrainingOutput(fused, unimodal, auxiliary, presence, available)
 
     def _students(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
@@ -68,6 +76,11 @@ class TrainingView(nn.Module):
             chosen = _cases(features, rows[:, m])
             decoded.append(self.backbone.decode(chosen, alone[m].expand(len(chosen[0]), -1)) if chosen else None)
         return decoded
+
+    def _observed(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
+        devices = [rows.device] if rows.device.type == "cuda" else []
+        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+            return self._students(features, rows)
 
     def _auxiliary(self, features: list[Tensor], available: Tensor) -> list[Tensor | None]:
         logits: list[Tensor | None] = []

@@ -2,14 +2,18 @@
 
 from .checkpoint import BestModelSaver, ResumeSaver, load_weights, resume
 from .files import EpochTable, save_atomically
-from .training import EpochSeed, FiniteLoss, MethodHandler, TermLog, TrainingProgress
+from .preference import PreferenceTracker
+from .stability import FiniteLoss, GradientClip
+from .training import EpochSeed, MethodHandler, TermLog, TrainingProgress
 
 __all__ = [
     "BestModelSaver",
     "EpochSeed",
     "EpochTable",
     "FiniteLoss",
+    "GradientClip",
     "MethodHandler",
+    "PreferenceTracker",
     "ResumeSaver",
     "TermLog",
     "TrainingProgress",

@@ -24,7 +24,7 @@ class ResumeSaver:
     Args:
         path: the file.
         objects: name to object with ``state_dict``; the trainer's own is added as ``trainer``.
-        interval: epochs between two saves; the last epoch is always saved.
+        interval: epochs between two saves; the last epoch is always saved, also of a run that stops early.
     """
 
     def __init__(self, path: str | Path, objects: Mapping[str, Any], interval: int = 1) -> None:
@@ -37,7 +37,7 @@ class ResumeSaver:
     def __call__(self, engine: Any) -> None:
         """Write the file when it is due."""
         epoch = engine.state.epoch
-        if epoch % self.interval == 0 or epoch == engine.state.max_epochs:
+        if epoch % self.interval == 0 or epoch == engine.state.max_epochs or engine.should_terminate:
             state = {name: part.state_dict() for name, part in self.objects.items()}
             save_atomically({**state, "trainer": {"epoch": epoch, "iteration": engine.state.iteration}}, self.path)
 
@@ -61,8 +61,9 @@ def resume(path: str | Path, trainer: Engine, objects: Mapping[str, Any]) -> int
     missing = [name for name in [*objects, "trainer"] if name not in state]
     if missing:
         raise ValueError(
-            f"{path} is no training checkpoint: it lacks {missing} (it holds {list(state)[:6]}). "
-            f"Resume from the checkpoint.pt that training wrote; a model.pt holds weights only"
+            f"{path} is no training checkpoint: it lacks {missing} (it holds "
+            f"{list(state)[:8]}). Resume from the checkpoint.pt that training wrote, with its --amp, --patience and "
+            f"--model_selection; a model.pt holds weights only, a checkpoint.nonfinite.pt is for looking at"
         )
     for name, part in objects.items():
         try:

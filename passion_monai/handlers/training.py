@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from monai.engines.utils import IterationEvents
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from passion_monai.methods import Method
 
 from .files import EpochTable
+from .preference import PreferenceTracker
 
-__all__ = ["EpochSeed", "FiniteLoss", "MethodHandler", "TermLog", "TrainingProgress"]
+__all__ = ["EpochSeed", "MethodHandler", "TermLog", "TrainingProgress"]
 
 COLUMNS = {"relative_preference": "rp"}  # shorter column names
 logger = logging.getLogger(__name__)
@@ -54,33 +53,52 @@ class EpochSeed:
 class MethodHandler:
     """Ends the method's epoch and writes what it reports, one column a modality. It holds no state of training.
 
+    The values go into the log, the CSV and ``engine.state.metrics``, which is what MONAI's TensorBoard and MLflow
+    handlers read.
+
     Args:
         method: its `end_epoch` advances the preference weights; on all ranks, because sums are reduced there.
         modalities: names in channel order, for the columns.
         path: CSV file, or None for no file (ranks other than 0).
+        tracker: measures the relative preference of a method that does not use it; None measures nothing.
     """
 
-    def __init__(self, method: Method, modalities: Sequence[str], path: str | Path | None = None) -> None:
-        self.method, self.modalities = method, list(modalities)
+    def __init__(
+        self,
+        method: Method,
+        modalities: Sequence[str],
+        path: str | Path | None = None,
+        tracker: PreferenceTracker | None = None,
+    ) -> None:
+        self.method, self.modalities, self.tracker = method, list(modalities), tracker
         self.table = EpochTable(path) if path else None
 
     def attach(self, engine: Engine) -> None:
         """Run after every epoch; attach it before the handler that saves checkpoints."""
+        if self.tracker is not None:
+            self.tracker.attach(engine)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, engine: Any) -> None:
         """Close the epoch."""
+        report = self.method.end_epoch() | (self.tracker.end_epoch() if self.tracker else {})
         values = {}
-        for name, vector in self.method.end_epoch().items():
+        for name, vector in report.items():
             for modality, value in zip(self.modalities, vector.tolist(), strict=True):
                 values[f"{COLUMNS.get(name, name)}_{modality}"] = value
-        engine.state.method_report = values
+        engine.state.metrics.update(values)
+        if values:
+            text = " ".join(f"{name} {value:.3f}" for name, value in values.items() if not name.startswith("distance"))
+            logger.info(f"epoch {engine.state.epoch}: {text}")
         if self.table and values:
             self.table.write(engine.state.epoch, values)
 
 
 class TermLog:
     """Means of the loss and of every term over an epoch, to the log and a CSV.
+
+    As ``loss`` and ``loss_<term>`` they also go into ``engine.state.metrics``, which is what MONAI's TensorBoard and
+    MLflow handlers read, with the ``learning_rate`` of the epoch.
 
     Args:
         path: CSV file, or None for no file.
@@ -97,8 +115,9 @@ class TermLog:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._report)
 
-    def _clear(self) -> None:
+    def _clear(self, engine: Any) -> None:
         self.sums, self.count = {}, 0
+        engine.state.metrics["learning_rate"] = float(engine.optimizer.param_groups[0]["lr"])
 
     def _add(self, engine: Any) -> None:
         for name, value in engine.state.terms.items():
@@ -107,7 +126,7 @@ class TermLog:
 
     def _report(self, engine: Any) -> None:
         means = {name: float(total) / self.count for name, total in self.sums.items()}
-        engine.state.epoch_terms = means
+        engine.state.metrics.update({name if name == "loss" else f"loss_{name}": v for name, v in means.items()})
         if self.table:
             self.table.write(engine.state.epoch, means)
         text = " ".join(f"{name} {value:.4f}" for name, value in means.items())
@@ -151,27 +170,3 @@ class TrainingProgress:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
-
-
-class FiniteLoss:
-    """Stops a run whose loss is no longer a number before it reaches the weights, and says where it came from."""
-
-    def attach(self, engine: Engine) -> None:
-        """Check after the terms are added, before the backward pass."""
-        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self)
-
-    def __call__(self, engine: Any) -> None:
-        """Raise when the total is NaN or infinite.
-
-        Raises:
-            FloatingPointError: names the cases, the epoch and every term.
-        """
-        if math.isfinite(float(engine.state.terms["loss"])):
-            return
-        terms = ", ".join(f"{name} {float(value):g}" for name, value in engine.state.terms.items())
-        cases = engine.state.batch.get("case", "unknown")
-        raise FloatingPointError(
-            f"the loss is not finite in epoch {engine.state.epoch}, iteration {engine.state.iteration} "
-            f"(cases {cases}; {terms}). The last checkpoint is untouched: look at these cases, or resume with a "
-            f"lower --learning_rate or with --amp false."
-        )

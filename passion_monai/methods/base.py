@@ -25,6 +25,7 @@ class Method(nn.Module):
     Attributes:
         unimodal: whether `terms` reads ``TrainingOutput.unimodal``; the training view computes it only then.
         auxiliary: whether `terms` reads ``TrainingOutput.auxiliary``.
+        reports_preference: whether `end_epoch` reports ``relative_preference``; if not, `PreferenceTracker` can.
 
     Raises:
         ValueError: for an unknown ``sampling`` or fewer than one modality.
@@ -32,6 +33,7 @@ class Method(nn.Module):
 
     unimodal = False
     auxiliary = False
+    reports_preference = False
 
     def __init__(self, num_modalities: int, sampling: str = "as_available") -> None:
         super().__init__()

@@ -137,7 +137,7 @@ class Passion(Method):
         _check_distillation(temperature, chosen["direction"], pixel_weight, proto_weight)
         self.pixel, self.proto, self.delta = pixel, proto, delta
         self.pixel_weight, self.proto_weight = pixel_weight, proto_weight
-        self.unimodal = pixel or proto
+        self.unimodal = self.reports_preference = pixel or proto
         self.auxiliary = chosen["auxiliary_supervision"] or not self.unimodal
         self.distillation = {name: chosen[name] for name in ("level_decay", "upsample", "direction", "class_mean")}
         self.distillation["temperature"] = temperature

@@ -25,7 +25,7 @@ def test_preference_has_a_column_a_modality_and_terms_a_row_an_epoch(tmp_path):
     lines = (tmp_path / "losses.csv").read_text().splitlines()
     assert lines[0] == "epoch,loss,seg,pixel,proto"
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
-    assert set(trainer.state.method_report) >= {"rp_a", "rp_b", "rp_c", "beta_a", "beta_b", "beta_c"}
+    assert set(trainer.state.metrics) >= {"rp_a", "rp_b", "rp_c", "beta_a", "beta_b", "beta_c"}
     assert not (tmp_path / "again.csv").exists()
 
 

@@ -1,0 +1,75 @@
+"""What a config asks of the machine it runs on: number formats, worker processes, optional packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+import torch
+from torch.amp import GradScaler
+
+from .options import flag
+
+__all__ = ["default_workers", "gradient_scaler", "installed", "precision"]
+
+_FORMATS = {"bf16": torch.bfloat16, "bfloat16": torch.bfloat16, "fp16": torch.float16, "float16": torch.float16}
+
+
+def precision(amp: Any) -> torch.dtype | None:
+    """The number format of automatic mixed precision that ``--amp`` asks for.
+
+    Args:
+        amp: ``bf16`` or true (the range of float32; processors with AMX and GPUs since Ampere have it), ``fp16`` (any
+            GPU; gradients are scaled, see `gradient_scaler`), or false for float32.
+
+    Raises:
+        ValueError: for anything else.
+
+    Example:
+        >>> precision("fp16"), precision(True), precision("false")
+        (torch.float16, torch.bfloat16, None)
+    """
+    if str(amp).lower() in _FORMATS:
+        return _FORMATS[str(amp).lower()]
+    try:
+        return torch.bfloat16 if flag(amp) else None
+    except ValueError:
+        raise ValueError(f"amp must be bf16, fp16, true (bf16) or false, got {amp!r}") from None
+
+
+def gradient_scaler(dtype: torch.dtype | None, device: torch.device) -> GradScaler | None:
+    """A gradient scaler for float16, whose range is too small for gradients; none for the other formats.
+
+    Example:
+        >>> gradient_scaler(torch.bfloat16, torch.device("cpu")) is None
+        True
+    """
+    return GradScaler(device.type) if dtype == torch.float16 else None
+
+
+def default_workers(device: torch.device, world_size: int = 1) -> int:
+    """Worker processes that load cases: none on a CPU, which the network needs itself; on a GPU 1 to 8.
+
+    Args:
+        device: what the network runs on.
+        world_size: training processes that share the machine's cores.
+
+    Example:
+        >>> default_workers(torch.device("cpu"))
+        0
+    """
+    if device.type == "cpu":
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores // world_size - 1))
+
+
+def installed(package: str) -> bool:
+    """Whether an optional package can be imported; nothing is imported.
+
+    Example:
+        >>> installed("torch"), installed("no_such_package")
+        (True, False)
+    """
+    return importlib.util.find_spec(package) is not None
