@@ -12,7 +12,11 @@ import fire
 
 __all__ = ["main"]
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "audit": "what a data set holds, and whether training would fail on it",
+    "split": "training, validation and test cases by patient, and availability tables for missing rates",
+    "predict": "segment new scans of whatever modalities exist",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
+from passion_monai.data.files import whole_file
 from passion_monai.data.messages import nearest
 
-__all__ = ["Table", "read_availability", "write_availability"]
+__all__ = ["Table", "availability_text", "read_availability", "write_availability"]
 
 Table: TypeAlias = dict[str, tuple[bool, ...]]
 
@@ -78,9 +80,20 @@ def write_availability(
         table: case name to M booleans in the order of ``modalities``.
         modalities: the M names.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["case", *modalities])
-        writer.writerows([case, *(int(available) for available in row)] for case, row in table.items())
+    with whole_file(Path(path)) as draft:
+        draft.write_text(availability_text(table, modalities), encoding="utf-8")
+
+
+def availability_text(table: Mapping[str, Iterable[bool]], modalities: Sequence[str]) -> str:
+    """The CSV of a table.
+
+    Example:
+        >>> print(availability_text({"a": (True, False)}, ["flair", "t2"]), end="")
+        case,flair,t2
+        a,1,0
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case", *modalities])
+    writer.writerows([case, *(int(available) for available in row)] for case, row in table.items())
+    return text.getvalue()

@@ -36,7 +36,7 @@ def case_lists(
        `passion_monai.data.layouts.read_layout`;
     3. all cases, for training.
 
-    Where that leaves no validation cases, ``validation_fraction`` of the training patients, drawn with ``seed``, validate;
+    Where that leaves no validation cases, ``validation_fraction`` of the patients, drawn with ``seed``, validate;
     but not when ``needs_validation`` is off and there are test cases: published splits without validation cases, such
     as the 20 and 5 of MyoPS2020, stay as they are.
 

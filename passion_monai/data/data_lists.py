@@ -15,7 +15,7 @@ from passion_monai.data.channels import file_and_channel
 from passion_monai.data.findings import Finding, raise_first_error
 from passion_monai.data.messages import few, nearest
 
-__all__ = ["find_listed", "load_data_list", "read_sections"]
+__all__ = ["find_listed", "list_text", "load_data_list", "read_sections"]
 
 
 def load_data_list(
@@ -94,6 +94,34 @@ def read_sections(path: Path) -> dict[str, Any]:
     if not isinstance(sections, dict):
         raise ValueError(f'{path} must hold an object {{"training": [...], "validation": [...]}}')
     return sections
+
+
+def list_text(sections: Mapping[str, Sequence[Item]], root: Path, modalities: Sequence[str]) -> str:
+    """A data list as JSON: paths relative to ``root`` where they lie in it, null for what a case does not have.
+
+    Example:
+        >>> items = [{"case": "a", "flair": "/data/a_flair.nii.gz", "label": "/data/a_seg.nii.gz"}]
+        >>> print(list_text({"training": items}, Path("/data"), ["flair", "t2"]))
+        {
+         "training": [
+          {"case": "a", "flair": "a_flair.nii.gz", "t2": null, "label": "a_seg.nii.gz"}
+         ]
+        }
+    """
+    parts = []
+    for section, items in sections.items():
+        entries = ",\n".join("  " + json.dumps(_entry(item, root, modalities)) for item in items)
+        parts.append(f" {json.dumps(section)}: [\n{entries}\n ]")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _entry(item: Item, root: Path, modalities: Sequence[str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"case": item["case"]}
+    for key in (*modalities, "label"):
+        path = item.get(key)
+        inside = path is not None and Path(path).is_relative_to(root)
+        entry[key] = Path(path).relative_to(root).as_posix() if path is not None and inside else path
+    return entry
 
 
 def _listed_item(entry: Mapping[str, Any], base: Path, modalities: Sequence[str], where: str) -> Item:

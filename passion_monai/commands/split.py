@@ -1,0 +1,65 @@
+"""`passion split`: training, validation and test cases by patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from passion_monai.data.split_files import SplitPlan, write_split
+
+__all__ = ["split"]
+
+
+def split(
+    data: str,
+    output: str,
+    fractions: Any = (0.7, 0.1, 0.2),
+    seed: int = 0,
+    missing_rates: Any = None,
+    folds: int | None = None,
+    modalities: Any = None,
+    patient: str | None = None,
+    dataset_dir: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Draw training, validation and test cases, by patient, into data lists that train.json takes.
+
+    Args:
+        data: folder of cases or a data list (JSON), see passion audit; all its sections are pooled.
+        output: folder (-o) for data_list.json (with --folds data_list_fold0.json, ...), availability tables, split.json.
+        fractions: of patients for training, validation and test; two of them leave no test cases.
+        seed: of the draws.
+        missing_rates: a rate per modality in their order, .2,.4,.6,.8, or {t1: .2}; several in brackets [[...],[...]].
+        folds: number of folds; training and validation fractions are then shared out among them.
+        modalities: names in channel order; default: what files are named after.
+        patient: regular expression for the patient in a case's name; time points of one patient stay together.
+        dataset_dir: what relative paths of a data list start from; default: the list's own folder.
+        overwrite: replace the files of an earlier split.
+    """
+    names = [str(name) for name in modalities] if isinstance(modalities, (list, tuple)) else modalities and [modalities]
+    plan = SplitPlan(
+        fractions=_numbers(fractions),
+        seed=seed,
+        folds=folds,
+        rates=_settings(missing_rates),
+        patient=None if patient is None else str(patient),
+    )
+    root = None if dataset_dir is None else str(dataset_dir)
+    print(write_split(str(data), Path(str(output)), plan, names, root, overwrite))
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in (value if isinstance(value, (list, tuple)) else str(value).split(",")))
+    except (TypeError, ValueError):
+        raise ValueError(f"--fractions takes numbers such as .7,.1,.2, got {value!r}") from None
+
+
+def _settings(value: Any) -> list[Any]:
+    """One setting or several, as a list of settings."""
+    if value is None:
+        return []
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    nested = several and any(isinstance(part, (list, tuple, Mapping)) for part in value)
+    return list(value) if nested else [value]
