@@ -7,21 +7,24 @@ performance. FLAIR and T2 show oedema, T1c shows enhancing tumour, T1 little: th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
+from passion_monai.data.messages import nearest
 from passion_monai.data.phantoms.anatomy import Brain, draw_brain
 from passion_monai.data.phantoms.folder import phantom_folder, write_nifti
 from passion_monai.data.phantoms.lesions import Lesions, draw_lesions
 from passion_monai.data.phantoms.noise import random_field
-from passion_monai.data.phantoms.tissues import TISSUES, signals
+from passion_monai.data.phantoms.tissues import TISSUES, Tissue, signals
 
 __all__ = ["BrainPhantom", "brain_phantom"]
 
+MODALITIES = ("flair", "t1ce", "t1", "t2")
 _VERSION = 1  # of the generator: raise it when the images change
 
 
@@ -39,6 +42,11 @@ class BrainPhantom:
         texture: relative standard deviation of a tissue's own unevenness.
         bias: standard deviation of the receiver's field, relative.
         noise: of Rician noise, relative to the mean inside the brain.
+        noise_factors: modality to a factor of its noise; the others have 1.
+        bias_factors: modality to a factor of its field; the others have 1.
+        blur: modality to the standard deviation in mm of what motion and thick slices wash out; the others have 0.
+        core_contrast: how much enhancing tumour and necrosis differ from oedema: 1 as in `TISSUES`, 0 not at all. What
+            contrast agent does to enhancing tumour is not changed.
         core_radius: smallest and largest radius of the main tumour core in mm.
         satellites: probability of a second, smaller lesion, and again of a third.
         without_enhancement: share of cases without enhancing tumour.
@@ -57,6 +65,10 @@ class BrainPhantom:
     texture: float = 0.05
     bias: float = 0.08
     noise: float = 0.04
+    noise_factors: Mapping[str, float] = field(default_factory=dict)
+    bias_factors: Mapping[str, float] = field(default_factory=dict)
+    blur: Mapping[str, float] = field(default_factory=dict)
+    core_contrast: float = 1.0
     core_radius: tuple[float, float] = (7.0, 20.0)
     satellites: float = 0.25
     without_enhancement: float = 0.15
@@ -64,6 +76,13 @@ class BrainPhantom:
     without_lesion: float = 0.0
     oedema_edge: float = 4.0
     heights: tuple[float, float] = (-6.0, -6.0)
+
+    def __post_init__(self) -> None:
+        """Check the names of modalities."""
+        for lever in ("noise_factors", "bias_factors", "blur"):
+            for name in getattr(self, lever):
+                if name not in MODALITIES:
+                    raise ValueError(f"{lever} names the unknown modality {name!r}: {nearest(name, MODALITIES)}")
 
     def draw(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draw a case.
@@ -112,19 +131,40 @@ class BrainPhantom:
         tissue_signals = {name: signals(self._jittered(rng, name), scale) for name in shares}
         texture = 1 + self.texture * random_field(rng, self.shape, self.spacing, (6, 16))[mask]
         images = {}
-        for modality in ("flair", "t1ce", "t1", "t2"):
-            bias = np.exp(self.bias * random_field(rng, self.shape, self.spacing, (100, 400))[mask])
-            clean = sum(share * tissue_signals[name][modality] for name, share in shares.items()) * texture * bias
-            clean = clean / clean.mean()
-            noise = self.noise * rng.standard_normal((2, clean.size), dtype=np.float32)
+        for modality in MODALITIES:
+            bias = self.bias * self.bias_factors.get(modality, 1.0)
+            coil = np.exp(bias * random_field(rng, self.shape, self.spacing, (100, 400))[mask])
+            clean = sum(share * tissue_signals[name][modality] for name, share in shares.items()) * texture * coil
+            clean = self._blurred(clean / clean.mean(), mask, modality)
+            noise = (
+                self.noise
+                * self.noise_factors.get(modality, 1.0)
+                * rng.standard_normal((2, clean.size), dtype=np.float32)
+            )
             image = np.zeros(self.shape, dtype=np.int16)
             image[mask] = np.clip(400 * np.hypot(clean + noise[0], noise[1]), 1, 32767).astype(np.int16)
             images[modality] = image
         return images
 
-    def _jittered(self, rng: np.random.Generator, name: str) -> Any:
+    def _blurred(self, clean: np.ndarray, mask: np.ndarray, modality: str) -> np.ndarray:
+        """The image of the brain's voxels smoothed within the slice, without the air around it."""
+        width = self.blur.get(modality, 0.0) / self.spacing
+        if width == 0:
+            return clean
+        image = np.zeros(self.shape, dtype=np.float32)
+        image[mask] = clean
+        smooth, weight = (gaussian_filter(a, (width, width, 0)) for a in (image, mask.astype(np.float32)))
+        return np.asarray(smooth[mask] / weight[mask])
+
+    def _tissue(self, name: str) -> Tissue:
+        tissue, oedema, share = TISSUES[name], TISSUES["oedema"], self.core_contrast
+        if name not in ("enhancing", "necrosis") or share == 1:
+            return tissue
+        return Tissue(*(float(share * own + (1 - share) * around) for own, around in zip(tissue, oedema, strict=True)))
+
+    def _jittered(self, rng: np.random.Generator, name: str) -> Tissue:
         factors = np.clip(rng.normal(1, self.tissue_jitter, size=4), 0.7, 1.3)
-        tissue = TISSUES[name]
+        tissue = self._tissue(name)
         tissue = tissue._replace(
             t1=tissue.t1 * factors[0],
             t1_post=tissue.t1_post * factors[0],

@@ -1,0 +1,159 @@
+"""A study's YAML file: which runs there are, at which size, and which tables they are for.
+
+A study is a grid of ordinary bundle runs. Its *axes* name choices (``backbone``, ``rates``, ``method``,
+``parts``), each choice a set of overrides of the bundle's config; its *rows* say which combinations are run; every row
+is run with every seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from passion_monai.data.messages import nearest
+from passion_monai.study.run import StudyRun
+
+__all__ = ["AXES", "Study", "read_study"]
+
+AXES = ("backbone", "rates", "method", "parts")
+KEYS = ("name", "bundle", "tables", "seeds", "axes", "rows", "sizes", "keep_weights")
+SIZE_KEYS = ("dataset", "configs", "overrides", "axes", "seeds", "needs_data")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is run, seed by seed: with the first seed every row is there once.
+
+    Attributes:
+        name: of the study and of its size, such as ``table1_brain-small``.
+        runs: in the order in which they are run.
+        tables: numbers of the paper's tables that the runs are for.
+        keep_weights: whether the weights stay when a run is scored.
+    """
+
+    name: str
+    runs: tuple[StudyRun, ...]
+    tables: tuple[int, ...]
+    keep_weights: bool
+
+
+def read_study(path: str | Path, size: str = "small", dataset_dir: str | None = None) -> Study:
+    """Read and check a study.
+
+    Args:
+        path: of the YAML file; the paths in it are relative to its folder.
+        size: one of the file's sizes.
+        dataset_dir: folder of real cases for all runs; needed by sizes that are not made for the embedded phantoms.
+
+    Raises:
+        FileNotFoundError: when the file, the bundle or an extra config does not exist.
+        ValueError: when something in the file is unknown, missing or of the wrong kind; the nearest known name is said.
+    """
+    path = Path(path).absolute()
+    if not path.is_file():
+        raise FileNotFoundError(f"study {path} does not exist")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    where = str(path)
+    content = _mapping(content, where, KEYS, required=("name", "bundle", "axes", "rows", "sizes"))
+    sizes = _mapping(content["sizes"], f"{where}: sizes")
+    if size not in sizes:
+        raise ValueError(f"{where}: unknown size {size!r}: {nearest(size, sizes)}")
+    chosen = _mapping(sizes[size], f"{where}: sizes: {size}", SIZE_KEYS, required=("dataset",))
+    overrides = dict(_mapping(chosen.get("overrides"), f"{where}: sizes: {size}: overrides"))
+    if dataset_dir is not None:
+        overrides["dataset_dir"] = str(Path(dataset_dir).expanduser().absolute())
+    elif chosen.get("needs_data"):
+        raise ValueError(f"size {size!r} of {where} needs real cases: give their folder with --dataset_dir")
+    axes = _axes(content["axes"], chosen.get("axes"), where)
+    seeds = _list(chosen.get("seeds", content.get("seeds", [0])), f"{where}: seeds", int)
+    combinations = list(_combinations(content["rows"], axes, where))
+    configs = _configs(path.parent, content["bundle"], chosen.get("configs", []), where)
+    name = f"{content['name']}-{size}"
+    runs = tuple(
+        StudyRun(name, str(chosen["dataset"]), facts, seed, configs, _merged(overrides, axes, facts))
+        for seed in seeds
+        for facts in combinations
+    )
+    tables = _list(content.get("tables", []), f"{where}: tables", int)
+    return Study(name, runs, tuple(tables), bool(content.get("keep_weights", False)))
+
+
+def _mapping(value: Any, where: str, known: Sequence[str] = (), required: Sequence[str] = ()) -> Mapping[str, Any]:
+    value = {} if value is None else value
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where}: expected names with values, found {value!r}")
+    for key in value:
+        if known and key not in known:
+            raise ValueError(f"{where}: unknown key {key!r}: {nearest(str(key), known)}")
+    missing = [key for key in required if key not in value]
+    if missing:
+        raise ValueError(f"{where}: key {missing[0]!r} is missing; expected {', '.join(required)}")
+    return {str(key): item for key, item in value.items()}
+
+
+def _list(value: Any, where: str, kind: type) -> list[Any]:
+    if not isinstance(value, list) or any(not isinstance(item, kind) or isinstance(item, bool) for item in value):
+        raise ValueError(f"{where}: expected a list of {kind.__name__}, found {value!r}")
+    if len(set(value)) < len(value):
+        raise ValueError(f"{where}: {value} names something twice")
+    return value
+
+
+def _configs(folder: Path, bundle: str, extra: Any, where: str) -> tuple[Path, ...]:
+    """The bundle's training config and the study's own beside the YAML file."""
+    names = _list(extra, f"{where}: configs", str)
+    paths = [folder / bundle / "configs" / "train.json", *(folder / name for name in names)]
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{where} names {path}, which does not exist")
+    return tuple(path.resolve() for path in paths)
+
+
+def _axes(general: Any, own: Any, where: str) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Axis -> name -> overrides; a size may replace overrides of names, not add names."""
+    axes: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for axis, names in _mapping(general, f"{where}: axes", AXES).items():
+        choices = _mapping(names, f"{where}: axes: {axis}")
+        axes[axis] = {name: _mapping(choices[name], f"{where}: axes: {axis}: {name}") for name in choices}
+    for axis, names in _mapping(own, f"{where}: axes of the size", list(axes)).items():
+        for name, overrides in _mapping(names, f"{where}: axes of the size: {axis}", list(axes[axis])).items():
+            axes[axis][name] = _mapping(overrides, f"{where}: axes of the size: {axis}: {name}")
+    return axes
+
+
+def _combinations(rows: Any, axes: Mapping[str, Mapping[str, Any]], where: str) -> Iterable[dict[str, str]]:
+    """One dict of axis -> name per row; ``all`` stands for every name of an axis."""
+    found: list[dict[str, str]] = []
+    for number, row in enumerate(_list(rows, f"{where}: rows", dict), start=1):
+        place = f"{where}: rows: {number}"
+        chosen = _mapping(row, place, list(axes), required=list(axes))
+        names = [_chosen(chosen[axis], axes[axis], f"{place}: {axis}") for axis in axes]
+        found += [dict(zip(axes, combination, strict=True)) for combination in product(*names)]
+    if not found:
+        raise ValueError(f"{where}: rows is empty: there is nothing to run")
+    return [row for n, row in enumerate(found) if row not in found[:n]]
+
+
+def _chosen(value: Any, known: Mapping[str, Any], where: str) -> list[str]:
+    names = list(known) if value == "all" else [str(name) for name in (value if isinstance(value, list) else [value])]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{where}: unknown name {name!r}: {nearest(name, known)}")
+    return names
+
+
+def _merged(base: Mapping[str, Any], axes: Mapping[str, Mapping[str, Any]], facts: Mapping[str, str]) -> dict[str, Any]:
+    """Overrides of the size and of the row's choices; the later axis of `AXES` wins."""
+    merged = dict(base)
+    for axis in AXES:
+        if axis in facts:
+            merged |= axes[axis][facts[axis]]
+    return merged
