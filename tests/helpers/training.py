@@ -9,9 +9,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from passion_monai.engines import IncompleteTrainer, TrainingView
-from passion_monai.handlers import EpochSeed, MethodHandler
+from passion_monai.handlers import EpochSeed, MethodHandler, PreferenceTracker
 from passion_monai.losses import SegmentationLoss
 from passion_monai.methods import Method
+from passion_monai.networks import IncompleteSegmenter
 from tests.helpers.mean_fusion import MeanFusion
 
 MODALITIES = ("a", "b", "c")
@@ -59,13 +60,17 @@ def build(
     accumulation_steps: int = 1,
     seed: int = 0,
     make_optimizer: Callable[..., torch.optim.Optimizer] = adamw,
+    autocast: torch.dtype | None = None,
+    make_backbone: Callable[[int, int, int], IncompleteSegmenter] = MeanFusion,
+    track: int = 0,
     **options: object,
 ) -> tuple[IncompleteTrainer, dict]:
     """A trainer and the objects of its checkpoint."""
     torch.manual_seed(seed)
-    backbone = MeanFusion(2, 3, 3)
+    backbone = make_backbone(2, 3, 3)
     method = make_method()
-    view = TrainingView(backbone, method)
+    view = TrainingView(backbone, method, autocast)
+    tracker = PreferenceTracker(view, track) if track else None
     optimizer = make_optimizer(view.parameters())
     data = loader(batch_size)
     trainer = IncompleteTrainer(
@@ -77,7 +82,8 @@ def build(
         loss_function=SegmentationLoss(),
         method=method,
         accumulation_steps=accumulation_steps,
-        train_handlers=[EpochSeed(data, seed), MethodHandler(method, MODALITIES)],
+        train_handlers=[EpochSeed(data, seed), MethodHandler(method, MODALITIES, tracker=tracker)],
         **options,
     )
-    return trainer, {"model": backbone, "method": method, "optimizer": optimizer}
+    objects = {"model": backbone, "method": method, "optimizer": optimizer}
+    return trainer, objects | ({"scaler": options["scaler"]} if "scaler" in options else {})
