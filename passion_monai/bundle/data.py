@@ -17,6 +17,7 @@ from passion_monai.data import (
     missing_rates,
     subset_name,
 )
+from passion_monai.data.messages import few
 
 __all__ = ["announce", "available_rows", "combinations", "prepare_cases", "realised_rates"]
 
@@ -51,6 +52,10 @@ def prepare_cases(
     if table is not None:
         cases["training"] = apply_availability(cases["training"], table, modalities)
     counts = ", ".join(f"{len(items)} {name}" for name, items in cases.items())
+    without = [item["case"] for item in cases["test"] if "label" not in item]
+    if without:
+        logger.warning(f"test cases without a label cannot be scored and are left out: {few(without)}")
+        cases["test"] = [item for item in cases["test"] if "label" in item]
     cases["test"] = cases["test"] or cases["validation"]
     cases["validation"] = cases["validation"] or cases["test"]  # built, not run: nothing is chosen by test cases
     logger.info(f"cases in {dataset_dir}: {counts}\n{availability_report(cases['training'], modalities)}")
@@ -89,8 +94,15 @@ def realised_rates(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]
     """Missing rate of every modality over the cases, as PASSION's initial weights need it.
 
     Raises:
-        ValueError: when no case has some modality: it cannot be learned (the paper assumes rates below 1).
+        ValueError: when no case has some modality: it cannot be learned (the paper assumes rates below 1); or a case has
+            all of them in one file, which does not say which of them it has.
     """
+    whole = [item["case"] for item in items if item.get("image") is not None]
+    if whole:
+        raise ValueError(
+            f"training cases with all modalities in one file: {few(whole)}. Which of them a case has must be known before "
+            f"the file is read: train from the data list that `passion audit DATA --write DIR` makes"
+        )
     rates = [float(rate) for rate in missing_rates(available_rows(items, modalities))]
     never = [name for name, rate in zip(modalities, rates, strict=True) if rate >= 1]
     if never:
