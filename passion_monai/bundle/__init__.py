@@ -4,7 +4,7 @@ from .data import announce, available_rows, combinations, prepare_cases, realise
 from .hardware import default_workers, gradient_scaler, installed, precision
 from .options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
 from .predict import cases_to_predict, predict
-from .run import evaluate, title, training_figures
+from .run import data_name, evaluate, title, training_figures
 from .settings import load_settings, save_settings, settings_path
 from .training import train
 
@@ -16,6 +16,7 @@ __all__ = [
     "check_overrides",
     "choose",
     "combinations",
+    "data_name",
     "default_workers",
     "evaluate",
     "explain_errors",

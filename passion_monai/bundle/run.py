@@ -1,78 +1,52 @@
-"""The last lines of a bundle's config: train, evaluate every subset, write the table and the pictures."""
+"""Scoring a model on every subset of every case, in a way that a kill loses at most one case of it."""
 
 from __future__ import annotations
 
+import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from ignite.engine import Events
-from monai.data import MetaTensor
-from monai.utils.enums import CommonKeys as Keys
-from numpy.typing import NDArray
+from monai.data import DataLoader
 
-from passion_monai.data import parse_subset
-from passion_monai.engines import IncompleteTrainer, SubsetEvaluator
-from passion_monai.handlers import BestModelSaver, ResumeSaver, load_weights, resume, save_atomically
-from passion_monai.metrics import SubsetTable
+import passion_monai
+from passion_monai.data import published_split
+from passion_monai.data.files import whole_file
+from passion_monai.data.fingerprint import fingerprint
+from passion_monai.data.messages import few
+from passion_monai.engines import SubsetEvaluator
+from passion_monai.handlers import load_weights
+from passion_monai.metrics import PartialScores, SubsetTable
+from passion_monai.reports.case_slices import keep_cases, worth_keeping
 from passion_monai.reports.curves import plot_losses, plot_preference
-from passion_monai.reports.pictures import plot_case
+from passion_monai.reports.paper_numbers import TITLES
+from passion_monai.reports.reliability import write_reliability
 
-__all__ = ["evaluate", "title", "train", "training_figures"]
+from .keeping import Example, Recorder, mean_dice
+from .settings import load_settings
+
+__all__ = ["data_name", "evaluate", "save_facts", "title", "training_figures"]
 
 logger = logging.getLogger(__name__)
 
 
-def train(
-    trainer: IncompleteTrainer,
-    ckpt_dir: str | Path,
-    objects: Mapping[str, Any],
-    resume_path: str | bool | None = None,
-    save_interval: int = 1,
-    best: BestModelSaver | None = None,
-    validator: SubsetEvaluator | None = None,
-    rank: int = 0,
-) -> None:
-    """Train to the end, from the start or from a checkpoint, and leave ``model.pt``.
+def data_name(demo: bool, images_dir: Any, cases: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """What a report calls the data: a phantom, a data set of the paper when all cases are of it, or their folder.
 
     Args:
-        trainer: runs up to its ``max_epochs``.
-        ckpt_dir: ``checkpoint.pt`` (to resume from) and ``model.pt`` (weights of the network) are written there.
-        objects: what a checkpoint holds; ``model`` is the network.
-        resume_path: a checkpoint, or True for the one in ``ckpt_dir``; None starts anew (an older checkpoint there is
-            kept as ``checkpoint.previous.pt``).
-        save_interval: epochs between two checkpoints.
-        best: writes ``model.pt`` whenever a validation is the best so far; without it ``model.pt`` is the network after
-            the last epoch, as in the paper.
-        validator: the evaluator that ``best`` listens to.
-        rank: only rank 0 writes.
+        demo: the images are a phantom's.
+        images_dir: folder of the images.
+        cases: lists of items by section.
     """
-    checkpoint = Path(ckpt_dir) / "checkpoint.pt"
-    if best is not None and validator is not None:
-        best.attach(validator)
-        objects = {**objects, "best": best}
-    if str(resume_path).lower() not in ("none", "false"):
-        path = checkpoint if str(resume_path).lower() == "true" else str(resume_path)
-        done = resume(path, trainer, objects)
-        logger.info(f"resumed after epoch {done} of {trainer.state.max_epochs}")
-    elif rank == 0 and checkpoint.is_file():
-        previous = checkpoint.with_name("checkpoint.previous.pt")
-        os.replace(checkpoint, previous)
-        logger.warning(
-            f"starting anew: the checkpoint of an earlier run is kept as {previous} (--resume_path continues)"
-        )
-    if rank == 0:
-        ResumeSaver(checkpoint, objects, save_interval).attach(trainer)
-    if trainer.state.epoch < trainer.state.max_epochs:
-        trainer.run()
-    if rank == 0 and best is None:
-        save_atomically(objects["model"].state_dict(), Path(ckpt_dir) / "model.pt")
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()  # all ranks evaluate the file that rank 0 has just written
+    if demo:
+        return f"{Path(images_dir).name.split('-')[0]} phantom"
+    names = {item["case"] for items in cases.values() for item in items}
+    for split, name in TITLES.items():
+        if names <= {case for published in published_split(split).values() for case in published}:
+            return name
+    return Path(images_dir).name if images_dir else "a data list"
 
 
 def title(settings: Mapping[str, Any], images_dir: str) -> str:
@@ -106,69 +80,114 @@ def evaluate(
     pictured: Sequence[str] = (),
     classes: Sequence[str] = (),
     rank: int = 0,
+    data: str = "",
 ) -> SubsetTable:
     """Score the saved model on every subset; write ``scores.csv``, ``table.md`` and a picture of one case.
+
+    Every case is written as soon as it is scored (``scores.parts``), on every rank. An evaluation of the same model,
+    settings and data takes up what is there; anything else is put aside with a message. Cases without a label are left
+    out and named in ``evaluation.json``. Slices of a few cases stay in ``cases`` for the report.
 
     Args:
         evaluator: its network gets the weights of ``model``.
         model: ``model.pt``.
-        eval_dir: where the files go.
+        eval_dir: where the files go, one folder for all ranks.
         title: headline of the table.
-        pictured: subsets to draw, as ``flair+t1``.
-        classes: names of the classes, background first, for the picture's legend.
-        rank: only rank 0 writes and prints.
+        pictured: subsets to draw, as ``flair+t1``, of the case with most to see among those scored in this process.
+        classes: names of the classes, background first, for the legends.
+        rank: only rank 0 writes tables and prints.
+        data: what a report calls the data.
+
+    Raises:
+        ValueError: when no case has a label.
     """
     load_weights(evaluator.network, model)
-    example = _Example(evaluator, pictured) if rank == 0 and pictured else None
-    evaluator.run()
-    table = evaluator.scores.table
+    folder, scores = Path(eval_dir), evaluator.scores
+    loader: Any = evaluator.data_loader
+    items = [item for item in loader.dataset.data if "label" in item]
+    cases = [item["case"] for item in items]
+    facts: dict[str, Any] = {"title": title, "data": data, "model": str(model), "classes": list(classes)}
+    facts |= {"regions": scores.regions, "cases": len(cases), "excluded": _excluded(loader.dataset.data, cases)}
+    partial = PartialScores(
+        folder, scores.modalities, list(scores.regions), _source(evaluator, loader.dataset.transform, items)
+    )
     if rank == 0:
-        folder = Path(eval_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        table.to_csv(folder / "scores.csv")
-        (folder / "table.md").write_text(f"# {title}\n\n{table.to_markdown()}\n", encoding="utf-8")
-        pictures = training_figures(folder)
-        if example is not None and example.case:
-            pictures.append(example.draw(folder, evaluator.scores.modalities, classes))
-        print(f"\n{title}\n\n{table.to_text()}\n")
-        for path in [Path(model), folder / "scores.csv", folder / "table.md", *pictures]:
-            print(f"  {path}")
+        partial.start()
+        save_facts(folder, facts)
+    _wait()
+    done = partial.done()
+    example = Example(evaluator, pictured) if rank == 0 and pictured else None
+    Recorder(evaluator, partial, folder / "cases", cases)
+    _wait()  # nobody writes before everybody has seen what is done
+    _score(evaluator, set(cases) - set(done.cases))
+    _wait()
+    if rank > 0:
+        return scores.table
+    if done.cases:
+        logger.info(f"{len(done.cases)} of {len(cases)} cases were scored already, in {folder}")
+    table = partial.merge(cases)
+    keep_cases(folder / "cases", worth_keeping(cases, mean_dice(table)))
+    card = write_reliability(table, model, load_settings(model), data)
+    with whole_file(folder / "table.md") as draft:
+        draft.write_text(f"# {title}\n\n{table.to_markdown()}\n", encoding="utf-8")
+    pictures = training_figures(folder) + (example.draw(folder, classes) if example else [])
+    print(f"\n{title}\n\n{table.to_text()}\n")
+    for path in [Path(model), card, partial.path, folder / "table.md", *pictures]:
+        print(f"  {path}")
     return table
 
 
-class _Example:
-    """Keeps the case with most classes and, among those, most labelled voxels, while an evaluation runs."""
-
-    def __init__(self, evaluator: SubsetEvaluator, pictured: Sequence[str]) -> None:
-        modalities = evaluator.scores.modalities
-        rows = [tuple(row.tolist()) for row in evaluator.scores.subsets]
-        self.indices = {name: rows.index(tuple(parse_subset(name, modalities).tolist())) for name in pictured}
-        self.size = (-1, -1)
-        self.case = ""
-        self.maps: dict[str, Any] = {}
-        evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._look)
-
-    def _look(self, engine: Any) -> None:
-        output = engine.state.output
-        for b, case in enumerate(engine.state.batch["case"]):
-            label = _plain(output[Keys.LABEL][b])[0]
-            size = (len(np.unique(label)), int((label > 0).sum()))
-            if size > self.size:
-                predictions = _plain(output[Keys.PRED][b])
-                self.case, self.size = case, size
-                self.maps = {
-                    "image": _plain(output[Keys.IMAGE][b]),
-                    "reference": label,
-                    "predictions": {name: predictions[s] for name, s in self.indices.items()},
-                }
-
-    def draw(self, folder: Path, modalities: Sequence[str], classes: Sequence[str]) -> Path:
-        path = folder / f"case_{self.case}.png"
-        names = {k: name for k, name in enumerate(classes) if k > 0}
-        plot_case(path, **self.maps, modalities=list(modalities), class_names=names, title=self.case)
-        return path
+def save_facts(folder: str | Path, facts: Mapping[str, Any]) -> None:
+    """Write ``evaluation.json``: what is scored on what, and what was left out and why."""
+    with whole_file(Path(folder) / "evaluation.json") as draft:
+        text = json.dumps({"passion_monai": passion_monai.__version__, **facts}, indent=2)
+        draft.write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(tensor: torch.Tensor) -> NDArray:
-    array: NDArray = (tensor.as_tensor() if isinstance(tensor, MetaTensor) else tensor).detach().cpu().numpy()
-    return array
+def _excluded(items: Sequence[Mapping[str, Any]], cases: Sequence[str]) -> dict[str, str]:
+    """Cases that cannot be scored, and why."""
+    known = set(cases)
+    without = [item["case"] for item in items if item["case"] not in known]
+    if without:
+        logger.warning(f"cases without a label are not scored: {few(without)}")
+    if not cases:
+        raise ValueError(f"no case has a label to be scored with, of {few(without)}")
+    return dict.fromkeys(without, "no label")
+
+
+def _source(evaluator: SubsetEvaluator, preprocessing: object, items: Sequence[Mapping[str, Any]]) -> str:
+    """Fingerprint of everything that the scores depend on: weights, images, preprocessing, windows, regions."""
+    scores = evaluator.scores
+    settings = [scores.modalities, scores.regions, scores.distances, vars(evaluator.inferer)]
+    return fingerprint({"items": list(items)}, [evaluator.network.state_dict(), preprocessing, *settings])
+
+
+def _score(evaluator: SubsetEvaluator, cases: set[str]) -> None:
+    """Run over those of the dataset's cases, every rank over its own share."""
+    loader: Any = evaluator.data_loader
+    indices = [i for i, item in enumerate(loader.dataset.data) if item["case"] in cases]
+    share = indices[_rank() :: _world_size()]
+    shared = DataLoader(loader.dataset, sampler=share, batch_size=loader.batch_size, num_workers=loader.num_workers)
+    evaluator.data_loader, evaluator.state.epoch_length = shared, len(shared)
+    if share:
+        evaluator.run()
+    else:
+        evaluator.scores.reset()
+        evaluator.scores.compute()  # the other ranks wait for the rows of this one
+
+
+def _distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _rank() -> int:
+    return torch.distributed.get_rank() if _distributed() else 0
+
+
+def _world_size() -> int:
+    return torch.distributed.get_world_size() if _distributed() else 1
+
+
+def _wait() -> None:
+    if _distributed():
+        torch.distributed.barrier()

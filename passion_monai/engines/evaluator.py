@@ -41,6 +41,7 @@ class SubsetScores(Metric):
         distances: bool = True,
     ) -> None:
         self.modalities, self.regions, self.subsets = list(modalities), dict(regions), subsets
+        self.names = [subset_name(row, self.modalities) for row in subsets]
         self.distances = distances
         self.table = SubsetTable(self.modalities, list(self.regions))
         super().__init__()
@@ -60,10 +61,10 @@ class SubsetScores(Metric):
         """Add one case: (name, label maps (S, *S), reference (1, *S), available (M,), spacing in mm)."""
         case, predictions, reference, available, spacing = output
         reference = torch.as_tensor(reference)[0].cpu().numpy()
-        for subset, labels in zip(self.subsets, predictions.cpu(), strict=True):
+        for name, subset, labels in zip(self.names, self.subsets, predictions.cpu(), strict=True):
             if not bool((subset & ~available.cpu()).any()):
                 scores = score_case(labels.numpy(), reference, self.regions, spacing, distances=self.distances)
-                self.table.add(case, subset_name(subset, self.modalities), scores)
+                self.table.add(case, name, scores)
 
     def compute(self) -> float:
         """Mean Dice over subsets and regions of the mean over cases, of the rows of all ranks."""

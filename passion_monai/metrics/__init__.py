@@ -5,18 +5,22 @@ from passion_monai.metrics.conventions import CONVENTIONS, Convention, apply_con
 from passion_monai.metrics.distance import SurfaceDistances, hausdorff, surface_dice, surface_distances
 from passion_monai.metrics.lesions import LesionScores, lesion_scores
 from passion_monai.metrics.overlap import dice
+from passion_monai.metrics.partial import PartialScores
 from passion_monai.metrics.regions import METRICS, region_masks, score_case
 from passion_monai.metrics.rows import ScoreRow
 from passion_monai.metrics.statistics import Interval, mean_interval, patient_means
 from passion_monai.metrics.table import SubsetTable
+from passion_monai.metrics.uncertainty import UNCERTAINTIES, disagreement, entropy
 
 __all__ = [
     "CONVENTIONS",
     "METRICS",
+    "UNCERTAINTIES",
     "Comparison",
     "Convention",
     "Interval",
     "LesionScores",
+    "PartialScores",
     "ScoreRow",
     "SubsetTable",
     "SurfaceDistances",
@@ -24,6 +28,8 @@ __all__ = [
     "compare",
     "compare_methods",
     "dice",
+    "disagreement",
+    "entropy",
     "hausdorff",
     "holm",
     "lesion_scores",

@@ -14,9 +14,11 @@ def test_everything_lands_in_the_bundle(trained):
     bundle = root / "bundles" / "brats_passion"
     assert sorted(p.name for p in root.iterdir()) == ["bundles"]
     assert {p.name for p in bundle.iterdir()} == {"LICENSE", "configs", "docs", "models", "eval", "cache", "data"}
-    assert {p.name for p in (bundle / "models").iterdir()} == {"model.pt", "checkpoint.pt", "training.json"}
+    models = {p.name for p in (bundle / "models").iterdir()}
+    assert models == {"model.pt", "checkpoint.pt", "training.json", "reliability.json"}
     made = {p.name for p in (bundle / "eval").iterdir()}
     assert {"scores.csv", "table.md", "losses.csv", "losses.png", "preference.csv", "preference.png"} < made
+    assert {"evaluation.json", "cases"} < made
     assert any(name.startswith("case_PHANTOM") and name.endswith(".png") for name in made)
 
 

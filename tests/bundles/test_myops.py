@@ -35,9 +35,11 @@ def trained(tmp_path_factory):
 def test_the_same_outputs_as_the_brain_bundle(trained):
     bundle, output = trained
     assert {p.name for p in bundle.iterdir()} == {"LICENSE", "configs", "docs", "models", "eval", "cache", "data"}
-    assert {p.name for p in (bundle / "models").iterdir()} == {"model.pt", "checkpoint.pt", "training.json"}
+    models = {p.name for p in (bundle / "models").iterdir()}
+    assert models == {"model.pt", "checkpoint.pt", "training.json", "reliability.json"}
     made = {p.name for p in (bundle / "eval").iterdir()}
     assert {"scores.csv", "table.md", "losses.csv", "losses.png", "preference.csv", "preference.png"} < made
+    assert {"evaluation.json", "cases"} < made
     assert any(name.startswith("case_PHANTOM") and name.endswith(".png") for name in made)
     assert "passion on mmformer_small, 1 epochs, cardiac phantom (synthetic)" in output
 
