@@ -1,6 +1,6 @@
 """What the configs of the bundles call, so that no expression in them is longer than a short line."""
 
-from .data import announce, available_rows, combinations, prepare_cases, realised_rates
+from .data import announce, available_rows, combinations, prepare_cases, realised_rates, save_availability
 from .hardware import default_workers, gradient_scaler, installed, precision
 from .options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
 from .predict import cases_to_predict, predict
@@ -29,6 +29,7 @@ __all__ = [
     "predict",
     "prepare_cases",
     "realised_rates",
+    "save_availability",
     "save_settings",
     "settings_path",
     "title",

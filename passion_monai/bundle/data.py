@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +17,11 @@ from passion_monai.data import (
     case_lists,
     missing_rates,
     subset_name,
+    write_availability,
 )
 from passion_monai.data.messages import few
 
-__all__ = ["announce", "available_rows", "combinations", "prepare_cases", "realised_rates"]
+__all__ = ["announce", "available_rows", "combinations", "prepare_cases", "realised_rates", "save_availability"]
 
 logger = logging.getLogger(__name__)
 
@@ -111,3 +113,9 @@ def realised_rates(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]
             f"Take it out of --modalities, or look for its files with other names"
         )
     return rates
+
+
+def save_availability(items: Sequence[Mapping[str, Any]], modalities: Sequence[str], path: str | Path) -> None:
+    """Write which modalities every training case really has, in the form that ``--availability`` reads."""
+    rows = available_rows(items, modalities).tolist()
+    write_availability(path, {item["case"]: row for item, row in zip(items, rows, strict=True)}, modalities)

@@ -102,7 +102,7 @@ def _mapping(value: Any, where: str, known: Sequence[str] = (), required: Sequen
 def _list(value: Any, where: str, kind: type) -> list[Any]:
     if not isinstance(value, list) or any(not isinstance(item, kind) or isinstance(item, bool) for item in value):
         raise ValueError(f"{where}: expected a list of {kind.__name__}, found {value!r}")
-    if len(set(value)) < len(value):
+    if any(item in value[:n] for n, item in enumerate(value)):
         raise ValueError(f"{where}: {value} names something twice")
     return value
 
