@@ -14,6 +14,8 @@ from monai.engines import SupervisedEvaluator
 from passion_monai.data import brats_cases, load_data_list, parse_subset
 from passion_monai.handlers import load_weights
 
+from .record import Facts, label_volumes, model_facts, trust, write_record
+
 __all__ = ["cases_to_predict", "predict"]
 
 logger = logging.getLogger(__name__)
@@ -68,8 +70,19 @@ def predict(
     postfix: str,
     modalities: Sequence[str],
     overwrite: bool = False,
+    record: Facts | None = None,
 ) -> list[Path]:
     """Predict every case and list what was written.
+
+    Args:
+        evaluator: predicts and writes; its network gets the weights.
+        cases: `cases_to_predict`.
+        model: the weights.
+        output_dir: ``<case>_<postfix>.nii.gz`` and a JSON file of the same name, see `record.write_record`.
+        postfix: of the label maps.
+        modalities: names in channel order.
+        overwrite: replace results that are there.
+        record: ``bundle_root``, ``classes``, ``labels`` and ``intended_for``; None writes no JSON file.
 
     Raises:
         ValueError: when a result is already there and ``overwrite`` is off; nothing is predicted then.
@@ -82,11 +95,24 @@ def predict(
             f"choose another --output_dir, or replace them with --overwrite true"
         )
     load_weights(evaluator.network, model)
+    facts = None if record is None else model_facts(model, record["bundle_root"])
 
     def report(engine: Any) -> None:
         n = engine.state.iteration - 1
         used = "+".join(name for name in modalities if name in cases[n])
         logger.info(f"{n + 1}/{len(cases)} {cases[n]['case']} from {used} -> {paths[n]}")
+        if record is not None and facts is not None:
+            row, warnings = trust(model, used)
+            volumes = label_volumes(paths[n], record["classes"], record["labels"])
+            known = {"case": cases[n]["case"], "output": str(paths[n].absolute()), "volumes_ml": volumes}
+            known |= {
+                "modalities": used.split("+"),
+                "inputs": {name: {"file": cases[n][name]} for name in used.split("+")},
+            }
+            known |= {**facts, "intended_for": record["intended_for"], "reliability": row, "warnings": warnings}
+            write_record(paths[n].with_name(f"{cases[n]['case']}_{postfix}.json"), known)
+            for text in warnings:
+                logger.warning(f"{cases[n]['case']}: {text}")
 
     evaluator.add_event_handler(Events.ITERATION_COMPLETED, report)
     evaluator.run()

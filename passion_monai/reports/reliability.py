@@ -106,7 +106,7 @@ def reliability_warnings(card: Mapping[str, Any], subset: str) -> list[str]:
     row = card["subsets"][subset]
     warnings = []
     if row["seen"] is False:
-        warnings.append(f"{subset} was never seen in training")
+        warnings.append(f"{subset} was never seen in training: no case showed the network exactly this")
     for region, scores in row["regions"].items():
         if scores["supported"] is None:
             warnings.append(f"{region}: no patient of the evaluation has it, so nothing is known")
@@ -114,6 +114,10 @@ def reliability_warnings(card: Mapping[str, Any], subset: str) -> list[str]:
             warnings.append(
                 f"{region} is not supported by {subset}: Dice {_number(scores['dice'])} "
                 f"[{_number(scores['low'])}, {_number(scores['high'])}], n = {scores['patients']}"
+            )
+        if scores["false_alarms"]:
+            warnings.append(
+                f"{region} was predicted in {scores['false_alarms']} of {scores['patients_without']} patients without it"
             )
     return warnings
 
@@ -129,7 +133,8 @@ def file_sha256(path: str | Path) -> str:
 
 def _scores(table: SubsetTable, subset: str, region: str) -> dict[str, Any]:
     rows = [row for row in table.rows if (row.subset, row.region) == (subset, region)]
-    having = [row.dice for row in rows if row.reference_voxels > 0]
+    dice = table.values("dice", subset, region)
+    having = [dice[row.case] for row in rows if row.reference_voxels > 0]
     without = [row for row in rows if row.reference_voxels == 0]
     found: dict[str, Any] = {"dice": None, "low": None, "high": None}
     if having:
