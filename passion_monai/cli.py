@@ -16,6 +16,8 @@ COMMANDS: dict[str, str] = {
     "audit": "what a data set holds, and whether training would fail on it",
     "split": "training, validation and test cases by patient, and availability tables for missing rates",
     "predict": "segment new scans of whatever modalities exist",
+    "evaluate": "scores of predicted label maps against references, or of a trained model on every modality subset",
+    "report": "runs as one HTML file: tables with intervals, tests, figures, cases to look at",
     "export": "a trained network as TorchScript, ONNX or torch.export",
     "export-bundle": "a bundle as a self-contained folder and zip, checked as the model zoo does",
     "study": "a grid of trainings and evaluations, resumable, and the tables made of them",

@@ -66,7 +66,7 @@ def cut_slices(
 
     Example:
         >>> volume = np.zeros((8, 8, 5))
-        ... volume[2:6, 2:5, 1:4] = 1
+        >>> volume[2:6, 2:5, 1:4] = 1
         >>> cut = cut_slices("a", {"t1": volume}, volume.astype(int), {"t1": 0 * volume.astype(int)})
         >>> cut.indices, cut.reference.shape, int(cut.images["t1"].max())
         ([1, 2, 3], (3, 6, 5), 255)

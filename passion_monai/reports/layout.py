@@ -48,8 +48,8 @@ def paper_label(runs: Sequence[Run]) -> str:
     return f"paper ({', '.join(others)})" if others else "paper"
 
 
-def notes(runs: Sequence[Run], metrics: Sequence[str], convention: str) -> list[str]:
-    """What was averaged how, and whose data set the paper's rows are.
+def notes(runs: Sequence[Run], metrics: Sequence[str], convention: str, printed: bool) -> list[str]:
+    """What was averaged how, and, when rows of the paper are printed, whose data set they are.
 
     Raises:
         ValueError: when the convention is not known.
@@ -61,7 +61,7 @@ def notes(runs: Sequence[Run], metrics: Sequence[str], convention: str) -> list[
     return [f"{long_names}. Mean over cases ({cases}) and seeds ({seeds}); {chosen}."] + [
         f"Rows marked paper are {title} as printed; ours are {dataset}, another data set: "
         "compare the differences between methods, not the numbers."
-        for dataset, title in _elsewhere(runs).items()
+        for dataset, title in (_elsewhere(runs).items() if printed else ())
     ]
 
 

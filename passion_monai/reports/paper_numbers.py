@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-__all__ = ["PARTS", "paper_ablation", "paper_averages", "paper_dataset", "paper_order", "paper_subsets"]
+__all__ = [
+    "PARTS",
+    "TITLES",
+    "averaged_regions",
+    "paper_ablation",
+    "paper_averages",
+    "paper_dataset",
+    "paper_order",
+    "paper_subsets",
+]
 
 PARTS = ("pixel", "proto", "delta", "beta")
 REGIONS = {"brats2020": ("WT", "TC", "ET"), "myops2020": ("LVB", "RVB", "MYO")}
@@ -20,13 +29,26 @@ Averages = dict[str, dict[str, float]]
 
 
 def paper_dataset(regions: Sequence[str]) -> str | None:
-    """Which data set of the paper has these regions, or None.
+    """Which data set of the paper has these regions, and perhaps others beside them, or None.
 
     Example:
-        >>> paper_dataset(["WT", "TC", "ET"]), paper_dataset(["lesion"])
-        ('brats2020', None)
+        >>> paper_dataset(["WT", "TC", "ET"]), paper_dataset(["LVB", "RVB", "MYO", "oedema", "scar"])
+        ('brats2020', 'myops2020')
+        >>> paper_dataset(["lesion"]) is None
+        True
     """
-    return next((name for name, known in REGIONS.items() if known == tuple(regions)), None)
+    return next((name for name, known in REGIONS.items() if set(known) <= set(regions)), None)
+
+
+def averaged_regions(regions: Sequence[str]) -> list[str]:
+    """The regions that a table's ``mean`` is over: those of the paper where it has them, else all.
+
+    Example:
+        >>> averaged_regions(["LVB", "RVB", "MYO", "oedema", "scar"])
+        ['LVB', 'RVB', 'MYO']
+    """
+    dataset = paper_dataset(regions)
+    return [name for name in regions if dataset is None or name in REGIONS[dataset]]
 
 
 def paper_averages(dataset: str, missing_rates: str, method: str) -> Averages | None:

@@ -117,7 +117,7 @@ def reliability_warnings(card: Mapping[str, Any], subset: str) -> list[str]:
             )
         if scores["false_alarms"]:
             warnings.append(
-                f"{region} was predicted in {scores['false_alarms']} of {scores['patients_without']} patients without it"
+                f"{region} was seen in {scores['false_alarms']} of {scores['patients_without']} patients without it"
             )
     return warnings
 

@@ -16,6 +16,7 @@ from passion_monai.reports.paper_numbers import (
     PARTS,
     TITLES,
     Averages,
+    averaged_regions,
     paper_ablation,
     paper_averages,
     paper_dataset,
@@ -114,9 +115,8 @@ def subset_sheet(runs: Sequence[Run], metric: str = "dice", convention: str = "a
         for modality, column in zip(table.modalities, table.presence.T.tolist(), strict=True)
     ]
     title = f"{METRICS[metric]} of every subset [{'mm' if metric.startswith('hd') else '%'}]"
-    said = notes(runs, [metric], convention)
-    if any(row[3] != "ours" for row in rows):
-        said.append(PAPER_RATES)
+    printed = any(row[3] != "ours" for row in rows)
+    said = [*notes(runs, [metric], convention, printed), *([PAPER_RATES] if printed else [])]
     return Sheet(title, [*stubs, *table.subsets, "avg"], rows, 4, head=dots, rules=rules, notes=said)
 
 
@@ -137,12 +137,18 @@ def _averages_sheet(title: str, stubs: list[str], lines: Sequence[Line], hd: str
             printed = None if own else paper.get(paper_dataset(regions) or "")
             for metric, key in (("dice", "dice"), (hd, "hd")):
                 ours += averages(here, metric, convention).values() if here else [None] * (len(regions) + 1)
-                theirs += printed[key].values() if printed else [None] * (len(regions) + 1)
+                theirs += [printed[key].get(name) if printed else None for name in (*regions, "mean")]
         rows.append([*stub, "ours", *ours])
         if any(value is not None for value in theirs):
             rows.append([*stub, paper_label(runs), *theirs])
+    said = [
+        f"{dataset}: mean is over {', '.join(averaged_regions(regions))}, as in the paper."
+        for dataset, regions in datasets.items()
+        if averaged_regions(regions) != list(regions)
+    ]
+    said += notes(runs, ["dice", hd], convention, any(row[len(stubs)] != "ours" for row in rows))
     head = [[*stubs, "", *(column.rsplit(" ", 1)[1] for column in columns[len(stubs) + 1 :])]]
-    return Sheet(title, columns, rows, len(stubs) + 1, bands, head, notes=notes(runs, ["dice", hd], convention))
+    return Sheet(title, columns, rows, len(stubs) + 1, bands, head, notes=said)
 
 
 def _subset_means(runs: Sequence[Run], region: int, metric: str, convention: str) -> list[float]:

@@ -1,0 +1,194 @@
+"""Runs on disk: what a training and an evaluation left in an output folder, finished or not."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from passion_monai.data.messages import few
+from passion_monai.metrics.statistics import nan_mean
+from passion_monai.metrics.table import SubsetTable
+from passion_monai.reports.runs import Run
+
+__all__ = ["RunFolder", "find_runs", "group_runs", "read_run"]
+
+LOOK_FOR = "models/training.json (a training) or eval/scores.csv (an evaluation)"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One output folder.
+
+    Attributes:
+        path: the folder.
+        settings: what was trained, from ``models/training.json``; empty when only predictions were scored.
+        facts: what was scored, from ``eval/evaluation.json``; empty in older runs and before the evaluation.
+        table: scores of the cases so far; None when there is none.
+        status: ``finished``, or how far it is.
+    """
+
+    path: Path
+    settings: dict[str, Any]
+    facts: dict[str, Any]
+    table: SubsetTable | None
+    status: str
+
+    @property
+    def finished(self) -> bool:
+        """Whether all cases are scored."""
+        return self.status == "finished"
+
+    @property
+    def method(self) -> str:
+        """Name of the method, with its variant when it is not the paper's."""
+        name = str(self.settings.get("method", self.path.name))
+        variant = self.settings.get("variant", "paper")
+        return name if variant == "paper" else f"{name} ({variant})"
+
+    @property
+    def backbone(self) -> str:
+        """Name of the backbone."""
+        return str(self.settings.get("backbone", "unknown backbone"))
+
+    @property
+    def data(self) -> str:
+        """What the cases are called."""
+        return str(self.facts.get("data") or self.settings.get("data") or "unnamed data")
+
+    @property
+    def missing_rates(self) -> str:
+        """``PDT``, or the realised rates as per cent in the order of the modalities."""
+        rates = self.settings.get("missing_rates")
+        if not rates:
+            return "unknown"
+        return "PDT" if not any(rates) else "/".join(f"{100 * rate:.0f}" for rate in rates) + " %"
+
+    def history(self, name: str) -> Path | None:
+        """The CSV ``losses`` or ``preference``, when it holds an epoch of what it is called after."""
+        path = self.path / "eval" / f"{name}.csv"
+        wanted = {"losses": "loss", "preference": "rp_"}[name]
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return path if len(lines) > 1 and any(c.startswith(wanted) for c in lines[0].split(",")) else None
+
+    def case_files(self) -> list[Path]:
+        """Slices of cases, see `passion_monai.reports.case_slices`."""
+        return sorted((self.path / "eval" / "cases").glob("*.npz"))
+
+
+def find_runs(paths: Sequence[str | Path]) -> list[RunFolder]:
+    """The runs of folders; of a folder that is none (a study), those of its sub-folders at any depth.
+
+    Raises:
+        FileNotFoundError: when a folder does not exist.
+        ValueError: when a folder holds no run, or a file of a run cannot be read.
+    """
+    found: dict[Path, RunFolder] = {}
+    for path in map(Path, paths):
+        if not path.is_dir():
+            raise FileNotFoundError(f"run folder {path} does not exist")
+        inside = [path] if _is_run(path) else [folder for folder in sorted(path.rglob("*")) if _is_run(folder)]
+        if not inside:
+            raise ValueError(f"{path} holds no run: expected {LOOK_FOR} in it or below; found {_contents(path)}")
+        found |= {folder.resolve(): read_run(folder) for folder in inside if folder.resolve() not in found}
+    return list(found.values())
+
+
+def read_run(path: str | Path) -> RunFolder:
+    """One output folder, whatever is there of it.
+
+    Raises:
+        ValueError: when it is no run, or a file of it cannot be read.
+    """
+    folder = Path(path)
+    if not _is_run(folder):
+        raise ValueError(f"{folder} is no run: expected {LOOK_FOR}; found {_contents(folder)}")
+    settings, facts = _json(folder / "models" / "training.json"), _json(folder / "eval" / "evaluation.json")
+    parts = [SubsetTable.from_csv(part) for part in sorted((folder / "eval" / "scores.parts").glob("[!.]*.csv"))]
+    whole = folder / "eval" / "scores.csv"
+    if parts:
+        table = parts[0]
+        for part in parts[1:]:
+            table.extend(part.rows)
+        return RunFolder(
+            folder, settings, facts, table, f"scored {len(table.cases)} of {facts.get('cases', '?')} cases"
+        )
+    if whole.is_file():
+        table = SubsetTable.from_csv(whole)
+        if not table.rows:
+            raise ValueError(f"{whole} holds no score: evaluate again")
+        return RunFolder(folder, settings, facts, table, "finished")
+    return RunFolder(folder, settings, facts, None, _progress(folder, settings))
+
+
+def group_runs(folders: Sequence[RunFolder]) -> list[tuple[Run, list[RunFolder]]]:
+    """Finished runs that differ in nothing but the seed, together, each group as a `Run`.
+
+    Two runs with the same seed cannot be told apart so; they stay alone and are named after their folders. Runs whose
+    tables have other regions or modalities than the first of their group stay alone as well.
+    """
+    groups: dict[tuple[Any, ...], list[RunFolder]] = {}
+    for one in folders:
+        if one.finished and one.table is not None:
+            same = (one.data, one.backbone, one.missing_rates, one.method, one.settings.get("epochs"))
+            groups.setdefault((*same, *one.table.modalities, *one.table.regions), []).append(one)
+    named: list[tuple[str, list[RunFolder]]] = []
+    for members in groups.values():
+        seeds = [one.settings.get("seed") for one in members]
+        alone = len(set(seeds)) < len(seeds)
+        named += (
+            [(f"{one.method}, {one.path.name}", [one]) for one in members] if alone else [(members[0].method, members)]
+        )
+    return [(_run(name, members), members) for name, members in named]
+
+
+def case_scores(table: SubsetTable) -> list[tuple[str, float, int]]:
+    """Every case with its mean Dice over subsets and regions and the number of empty masks, worst first."""
+    values: dict[str, list[float]] = {}
+    empty: dict[str, int] = {}
+    for row in table.rows:
+        values.setdefault(row.case, []).append(row.dice)
+        empty[row.case] = empty.get(row.case, 0) + (0 in (row.reference_voxels, row.prediction_voxels))
+    found = [(case, nan_mean(dice), empty[case]) for case, dice in values.items()]
+    return sorted(found, key=lambda one: (one[1], one[0]))
+
+
+def _run(method: str, members: Sequence[RunFolder]) -> Run:
+    first = members[0]
+    tables = [one.table for one in members if one.table is not None]
+    return Run(tables, method, first.missing_rates, first.backbone, first.data)
+
+
+def _is_run(folder: Path) -> bool:
+    files = ("models/training.json", "eval/scores.csv", "eval/evaluation.json")
+    return folder.is_dir() and any((folder / name).is_file() for name in files)
+
+
+def _contents(folder: Path) -> str:
+    return few(sorted(path.name for path in folder.iterdir())) or "nothing"
+
+
+def _progress(folder: Path, settings: dict[str, Any]) -> str:
+    if (folder / "models" / "model.pt").is_file():
+        return "trained, not scored yet"
+    losses = folder / "eval" / "losses.csv"
+    done = 0
+    if losses.is_file():
+        with losses.open(encoding="utf-8", newline="") as file:
+            done = sum(1 for _ in csv.DictReader(file))
+    return f"trained {done} of {settings.get('epochs', '?')} epochs"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no valid JSON ({error}): restore it, or delete it") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds a {type(found).__name__}, expected an object")
+    return found
