@@ -63,14 +63,15 @@ def trust(model: str | Path, subset: str) -> tuple[dict[str, Any] | None, list[s
 
 
 def describe(row: Mapping[str, Any]) -> str:
-    """A reliability row on one line: ``WT 0.71 [0.62, 0.80], ET 0.12 [0.01, 0.30] (n = 6)``."""
+    """A reliability row on one line: ``WT 0.71 [0.62, 0.80] n 6, ET 0.12 [0.01, 0.30] n 4``."""
 
     def score(value: float | None) -> str:
         return "?" if value is None else f"{value:.2f}"
 
-    parts = [f"{r} {score(s['dice'])} [{score(s['low'])}, {score(s['high'])}]" for r, s in row["regions"].items()]
-    patients = max(scores["patients"] for scores in row["regions"].values())
-    return f"{', '.join(parts)} (n = {patients})"
+    return ", ".join(
+        f"{region} {score(s['dice'])} [{score(s['low'])}, {score(s['high'])}] n {s['patients']}"
+        for region, s in row["regions"].items()
+    )
 
 
 def label_volumes(path: str | Path, classes: Sequence[str], labels: Sequence[int]) -> dict[str, float]:

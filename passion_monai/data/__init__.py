@@ -21,6 +21,7 @@ from passion_monai.data.transforms import (
     MapLabelsd,
     MarkMissingd,
     RandPlaneRotated,
+    SaveVolumed,
     SplitPredictiond,
     TakeSliced,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "MapLabelsd",
     "MarkMissingd",
     "RandPlaneRotated",
+    "SaveVolumed",
     "SplitPredictiond",
     "TakeSliced",
     "all_subsets",

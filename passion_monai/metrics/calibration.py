@@ -127,6 +127,6 @@ def error_detection_auroc(uncertainty: ArrayLike, wrong: ArrayLike) -> float:
 def _check(probabilities: Tensor, target: Tensor) -> None:
     if probabilities.ndim != 2 or target.shape != probabilities.shape[:1] or len(target) == 0:
         raise ValueError(
-            f"expected probabilities (N, K) and target (N,) of at least one voxel, got {tuple(probabilities.shape)} and "
-            f"{tuple(target.shape)}"
+            f"expected probabilities (N, K) and target (N,) of at least one voxel, got {tuple(probabilities.shape)} "
+            f"and {tuple(target.shape)}"
         )

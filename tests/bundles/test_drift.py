@@ -34,7 +34,7 @@ FACTS = {
         "intended_for",
         "modalities",
         "output_labels",
-        "postprocessing#transforms#SaveImaged[0]#output_dtype",  # 2221 is no uint8
+        "postprocessing#transforms#SaveVolumed[0]#dtype",  # 2221 is no uint8
         "saved",
         "sw_batch_size",
     },

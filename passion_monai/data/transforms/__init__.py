@@ -6,6 +6,16 @@ from passion_monai.data.transforms.loading import LoadImageModalitiesd
 from passion_monai.data.transforms.missing import MarkMissingd
 from passion_monai.data.transforms.prediction import SplitPredictiond
 from passion_monai.data.transforms.rotation import RandPlaneRotated
+from passion_monai.data.transforms.saving import SaveVolumed
 from passion_monai.data.transforms.slicing import TakeSliced
 
-__all__ = ["CropToAvailabled", "LoadImageModalitiesd", "MapLabelsd", "MarkMissingd", "RandPlaneRotated", "SplitPredictiond", "TakeSliced"]
+__all__ = [
+    "CropToAvailabled",
+    "LoadImageModalitiesd",
+    "MapLabelsd",
+    "MarkMissingd",
+    "RandPlaneRotated",
+    "SaveVolumed",
+    "SplitPredictiond",
+    "TakeSliced",
+]
