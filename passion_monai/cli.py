@@ -6,6 +6,7 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import Any
 
 import fire
@@ -37,10 +38,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         # fire finds -o ambiguous beside --overwrite
         words = ["--output" if word == "-o" else word for word in words]
-        fire.Fire(command(words[0]), words[1:], name=f"passion {words[0]}")
+        function = command(words[0])
+        _check_options(function, words[1:])
+        fire.Fire(function, words[1:], name=f"passion {words[0]}")
     except (ValueError, TypeError, FileNotFoundError, FileExistsError, PermissionError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error
+
+
+def _check_options(function: Callable[..., Any], words: Sequence[str]) -> None:
+    """Refuse unknown options at once: fire runs the whole command and complains afterwards.
+
+    Raises:
+        ValueError: with the nearest known option.
+    """
+    parameters = signature(function).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for word in words:
+        name = word[2:].split("=")[0].replace("-", "_")
+        if (
+            word.startswith("--")
+            and name not in {"", "help", *parameters}
+            and name.removeprefix("no") not in parameters
+        ):
+            near = difflib.get_close_matches(name, parameters, n=1)
+            hint = f", did you mean --{near[0]}?" if near else "."
+            raise ValueError(f"unknown option --{name}{hint} Known: {', '.join(f'--{known}' for known in parameters)}")
 
 
 def overview() -> str:
