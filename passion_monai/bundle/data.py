@@ -96,14 +96,14 @@ def realised_rates(items: Sequence[Mapping[str, Any]], modalities: Sequence[str]
     """Missing rate of every modality over the cases, as PASSION's initial weights need it.
 
     Raises:
-        ValueError: when no case has some modality: it cannot be learned (the paper assumes rates below 1); or a case has
-            all of them in one file, which does not say which of them it has.
+        ValueError: when no case has some modality: it cannot be learned (the paper assumes rates below 1); or a case
+            has all of them in one file, which does not say which of them it has.
     """
     whole = [item["case"] for item in items if item.get("image") is not None]
     if whole:
         raise ValueError(
-            f"training cases with all modalities in one file: {few(whole)}. Which of them a case has must be known before "
-            f"the file is read: train from the data list that `passion audit DATA --write DIR` makes"
+            f"training cases with all modalities in one file: {few(whole)}. Which of them a case has must be known "
+            f"before the file is read: train from the data list that `passion audit DATA --write DIR` makes"
         )
     rates = [float(rate) for rate in missing_rates(available_rows(items, modalities))]
     never = [name for name, rate in zip(modalities, rates, strict=True) if rate >= 1]

@@ -27,7 +27,7 @@ def split(
 
     Args:
         data: folder of cases or a data list (JSON), see passion audit; all its sections are pooled.
-        output: folder (-o) for data_list.json (with --folds data_list_fold0.json, ...), availability tables, split.json.
+        output: folder (-o) for data_list.json (or data_list_fold0.json, ...), availability tables and split.json.
         fractions: of patients for training, validation and test; two of them leave no test cases.
         seed: of the draws.
         missing_rates: a rate per modality in their order, .2,.4,.6,.8, or {t1: .2}; several in brackets [[...],[...]].

@@ -18,7 +18,7 @@ from passion_monai.data.layouts import SECTION_FOLDERS, read_layout
 from passion_monai.data.messages import few
 from passion_monai.data.splitting import split_by_patient
 
-__all__ = ["brats_cases", "case_lists", "load_data_list", "split_training"]
+__all__ = ["brats_cases", "case_lists", "check_disjoint", "load_data_list", "split_training"]
 
 
 def case_lists(
@@ -80,7 +80,7 @@ def case_lists(
                 f"no {section} cases in {source}: looked for a section {section!r}, a sub-folder "
                 f"{' or '.join(SECTION_FOLDERS[section])}, the published split, and at least two patients to split"
             )
-    _check_disjoint(lists)
+    check_disjoint(lists)
     _check_labels(lists)
     return lists
 
@@ -100,7 +100,8 @@ def split_training(items: Sequence[Item], seed: int, fraction: float) -> tuple[l
     return [x for x in items if x["case"] not in chosen], [x for x in items if x["case"] in chosen]
 
 
-def _check_disjoint(lists: Mapping[str, list[Item]]) -> None:
+def check_disjoint(lists: Mapping[str, Sequence[Item]]) -> None:
+    """Raise ValueError when a case is in two sections."""
     seen: dict[str, str] = {}
     for section, items in lists.items():
         for item in items:

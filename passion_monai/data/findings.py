@@ -46,7 +46,11 @@ KINDS = {
     ),
     "affine": Kind(True, "affines that cannot be inverted", "repair the header (sform, qform) from the original scan"),
     "not-finite": Kind(True, "NaN or infinite voxels", "replace them (0 outside of the scan) or leave the file out"),
-    "grid": Kind(True, "different grids within a case", "resample the case's images and label to one grid"),
+    "grid": Kind(
+        True,
+        "different grids within a case",
+        "resample the case's images and label to one of them (monai.transforms.ResampleToMatch)",
+    ),
     "label-value": Kind(
         True, "label values outside the coding", "correct the file, or extend the bundle's label_mapping"
     ),

@@ -92,7 +92,8 @@ def detect_modalities(root: Path) -> list[str]:
     if not modalities:
         raise ValueError(
             f"no file of {root} is named after a known modality: {few([path.name for path in paths])}. Name the "
-            f"modalities as the files end, --modalities adc,swi for CASE_adc.nii.gz, or write a data list"
+            f"modalities as the files end, --modalities adc,swi for CASE_adc.nii.gz, or write a data list, see "
+            f"docs/data.md"
         )
     return modalities
 

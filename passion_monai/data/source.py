@@ -9,7 +9,6 @@ from typing import NamedTuple
 from passion_monai.data.data_lists import find_listed, read_sections
 from passion_monai.data.findings import Finding
 from passion_monai.data.layouts import SECTION_FOLDERS, Layout, detect_modalities, read_layout
-from passion_monai.data.messages import nearest
 
 __all__ = ["DataSource", "read_source"]
 
@@ -65,8 +64,7 @@ def _list_layout(path: Path, root: Path, modalities: Sequence[str] | None) -> tu
     findings = []
     for section, entries in held.items():
         if section not in SECTION_FOLDERS and isinstance(entries, list) and entries:
-            hint = nearest(section, SECTION_FOLDERS)
-            findings.append(Finding("section", f"section {section!r} of {path} is not read: {hint}"))
+            findings.append(Finding("section", f"section {section!r} of {path} is not read"))
     found = {section: find_listed(path, entries, section, root, names) for section, entries in cases.items()}
     findings += [finding for part in found.values() for finding in part.findings]
     return Layout("data list", {section: part.items for section, part in found.items()}, findings), names

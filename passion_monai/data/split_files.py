@@ -1,4 +1,4 @@
-"""A split as files: data lists, availability tables, and a record with hashes, by which others know they have the same."""
+"""A split as files: data lists, availability tables, and a record with hashes, so that it can be published."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from passion_monai.data.availability import apply_availability, availability_rep
 from passion_monai.data.availability_files import Table, availability_text, read_availability
 from passion_monai.data.case_folders import Item
 from passion_monai.data.case_names import patient_of
+from passion_monai.data.cases import check_disjoint
 from passion_monai.data.data_lists import list_text
 from passion_monai.data.drawing import missing_rates
 from passion_monai.data.files import whole_file
@@ -118,6 +119,7 @@ def write_split(
     """
     data = read_source(source, modalities, dataset_dir)
     raise_first_error(data.layout.findings)
+    check_disjoint(data.layout.sections)
     items = [item for part in data.layout.sections.values() for item in part]
     lists = split_cases([item for item in items if "label" in item], plan)
     files = dict(_files(lists, plan, data.root, data.modalities))

@@ -15,12 +15,14 @@ import numpy as np
 from monai.transforms import LoadImage
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import aff2axcodes, io_orientation
+from nibabel.spatialimages import HeaderDataError
 from tqdm import tqdm
 
 from passion_monai.data.channels import file_and_channel
 
 __all__ = ["ImageFacts", "read_images"]
 
+_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, RuntimeError, MemoryError, zlib.error)
 MAX_VALUES = 64  # a label map has no more values than that
 
 
@@ -99,7 +101,7 @@ def read_images(paths: Mapping[str, bool], jobs: int = 1, progress: bool = True)
 def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> Iterator[tuple[str, ImageFacts]]:
     try:
         array, affine = _read(file)
-    except (ImageFileError, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
+    except _UNREADABLE as error:
         reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}" if str(error) else "empty"
         yield from ((path, ImageFacts(error=reason)) for path in wanted)
         return
@@ -145,7 +147,7 @@ def _measured(array: np.ndarray, affine: np.ndarray, is_label: bool) -> ImageFac
 def _values(array: np.ndarray, low: float, high: float) -> tuple[float, ...]:
     """Distinct values; whole numbers are counted, which is ten times faster than sorting."""
     if array.size and high - low < 65536 and (array == np.rint(array)).all():
-        found = np.flatnonzero(np.bincount((array.ravel(order="K") - array.dtype.type(low)).astype(np.int64))) + low
+        found = np.flatnonzero(np.bincount(array.ravel(order="K").astype(np.int64) - int(low))) + int(low)
     else:
         found = np.unique(array)
     return tuple(float(value) for value in found[: MAX_VALUES + 1])

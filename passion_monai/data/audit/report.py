@@ -189,7 +189,7 @@ def _label_row(audit: Audit) -> str:
         name = audit.coding.name(value) if audit.coding else names.get(int(value), "")
         parts.append(f"{value:g}{f' {name}' if name else ''} ({_count(count, 'label')})")
     text = ", ".join(parts) or "none"
-    return text if audit.coding else f"{text}; not compared with a coding, give --bundle for that"
+    return text if audit.coding or not parts else f"{text}; not compared with a coding, give --bundle for that"
 
 
 def _problems(audit: Audit) -> Iterator[str]:
