@@ -1,5 +1,6 @@
 """Data: subsets, availability, data lists, transforms, datasets and phantoms."""
 
+from passion_monai.data.audit import audit_data, audit_json, audit_text
 from passion_monai.data.availability import (
     apply_availability,
     availability_report,
@@ -14,6 +15,7 @@ from passion_monai.data.phantoms import BrainPhantom, CardiacPhantom, brain_phan
 from passion_monai.data.published import published_split, published_table_path, published_tables
 from passion_monai.data.sampling import CaseSampler
 from passion_monai.data.slices import slice_items
+from passion_monai.data.splitting import split_by_patient
 from passion_monai.data.subsets import all_subsets, draw_subset, parse_subset, subset_name
 from passion_monai.data.transforms import (
     CropToAvailabled,
@@ -41,6 +43,9 @@ __all__ = [
     "TakeSliced",
     "all_subsets",
     "apply_availability",
+    "audit_data",
+    "audit_json",
+    "audit_text",
     "availability_report",
     "availability_table",
     "brain_phantom",
@@ -57,6 +62,7 @@ __all__ = [
     "published_tables",
     "read_availability",
     "slice_items",
+    "split_by_patient",
     "subset_name",
     "write_availability",
 ]

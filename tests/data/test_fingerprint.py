@@ -68,3 +68,13 @@ def test_objects_that_hold_themselves():
     transform = MapLabelsd("label")
     transform.owner = [transform]
     assert len(fingerprint({}, [transform])) == 32
+
+
+def test_a_changed_file_is_noticed_through_its_channels(tmp_path):
+    path = tmp_path / "all.nii.gz"
+    path.write_bytes(b"one")
+    item = {"case": "a", "flair": f"{path}#0"}
+    before = fingerprint(item, [])
+    assert before == fingerprint(item, [])
+    path.write_bytes(b"another")
+    assert fingerprint(item, []) != before

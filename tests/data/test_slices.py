@@ -43,6 +43,11 @@ def test_one_file_with_all_channels(tmp_path):
         assert len(slice_items([{"case": "a", "image": image}], MODALITIES)) == depth
 
 
+def test_channels_of_a_file_have_its_slices(tmp_path):
+    path = write(tmp_path / "all.nii.gz", np.ones((4, 5, 2, 3), dtype=np.float32))
+    assert len(slice_items([{"case": "a", "lge": f"{path}#1"}], MODALITIES)) == 2
+
+
 def test_a_file_that_is_no_volume_is_named(tmp_path):
     path = write(tmp_path / "a_t2.nii.gz", np.ones((4, 5), dtype=np.int16))
     with pytest.raises(ValueError, match=r"case 'a': .*a_t2.nii.gz has shape \(4, 5\), expected a volume of slices"):

@@ -205,3 +205,14 @@ def test_real_case():
     assert loaded["image"].shape == (4, 240, 240, 155)
     assert torch.equal(loaded["image"].affine[:3, :3], torch.eye(3, dtype=torch.float64))
     assert np.array_equal(loaded["image"][3], np.asarray(nib.load(case["t2"]).dataobj)[::-1, ::-1])
+
+
+def test_channels_of_one_file_are_modalities(tmp_path):
+    volumes = np.stack([np.full((4, 5, 6), value, dtype=np.int16) for value in (10, 20, 30)], axis=-1)
+    path = write(tmp_path / "all.nii.gz", volumes, np.diag([1.0, 2.0, 3.0, 1.0]))
+    loaded = LoadImageModalitiesd(["a", "b", "c"])({"case": "x", "a": f"{path}#2", "c": f"{path}#0"})
+    assert loaded["image"].shape == (3, 4, 5, 6)
+    assert loaded["image"].flatten(1)[:, 0].tolist() == [30, 0, 10]
+    assert loaded["image"].affine.diag().tolist() == [1, 2, 3, 1]
+    with pytest.raises(ValueError, match=r"case 'x': .*all.nii.gz#3 has no channel 3, its shape is \(4, 5, 6, 3\)"):
+        LoadImageModalitiesd(["a"])({"case": "x", "a": f"{path}#3"})
