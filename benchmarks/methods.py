@@ -1,9 +1,10 @@
 """The methods compared on the brain phantom: `python benchmarks/methods.py OUT.csv` (goes on where it stopped).
 
 Every run is the brain bundle's own training command (15 epochs of 24 cases, 3D) at missing rates .2,.4,.6,.8; methods
-of one seed see the same cases lack the same modalities. For each run: mean Dice and HD95 over the 15 subsets by region and
-the relative preference of every modality in the trained network, measured on the training cases. Run folders, which
-`passion report` reads, stay beside the CSV. At the end one Markdown table: mean and standard deviation over the seeds.
+of one seed see the same cases lack the same modalities. For each run: mean Dice and HD95 over the 15 subsets by region
+and the relative preference of every modality in the trained network, measured on the training cases. Run folders,
+which `passion report` reads, stay beside the CSV. At the end one Markdown table: mean and standard deviation over the
+seeds.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ MEASURED = [f"{metric}_{region}" for metric in ("dice", "hd95") for region in RE
 COLUMNS = ["method", "variant", "seed", *MEASURED, "seconds"]
 
 
-def measure(method: str, variant: str, seed: int, folder: Path) -> dict[str, object]:
+def measure(method: str, variant: str, seed: int, folder: Path, amp: str) -> dict[str, object]:
     """Train and evaluate one row; an interrupted run goes on from its checkpoint."""
     output = folder / f"{method}-{variant}-{seed}"
-    choices = {"method": method, "variant": variant, "seed": seed, "availability": RATES}
+    choices = {"method": method, "variant": variant, "seed": seed, "availability": RATES, "amp": amp}
     places = {"output_dir": str(output), "cache_dir": str(folder / "cache")}
     workflow = ConfigWorkflow(
         str(CONFIG),
@@ -92,6 +93,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("out", type=Path)
     arguments.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    arguments.add_argument("--amp", default="false", help="bf16 is faster where the processor has it")
     options = arguments.parse_args()
     logging.disable(logging.INFO)
     torch.set_num_threads(1)
@@ -101,7 +103,7 @@ def main() -> None:
     for seed in options.seeds:
         for method, variant in METHODS:
             if (method, variant, seed) not in done:
-                row = measure(method, variant, seed, options.out.with_suffix(""))
+                row = measure(method, variant, seed, options.out.with_suffix(""), options.amp)
                 with options.out.open("a", newline="") as file:
                     csv.DictWriter(file, COLUMNS).writerow(row)
                 print(row, flush=True)
