@@ -10,7 +10,7 @@ from passion_monai.metrics import SubsetTable
 from passion_monai.study import read_study
 
 TRAIN = {
-    "imports": ["$import tests.study.small"],
+    "imports": ["$import tests.study.small as small"],
     "method": "baseline",
     "availability": None,
     "wait": 0,
@@ -18,7 +18,7 @@ TRAIN = {
     "quality": 0.5,
     "output_dir": ".",
     "resume_path": None,
-    "training": ["$tests.study.small.train(@output_dir, @method, @quality, @seed, @wait, @resume_path)"],
+    "training": ["$small.train(@output_dir, @method, @quality, @seed, @wait, @resume_path)"],
 }
 
 STUDY = """

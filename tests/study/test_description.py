@@ -16,7 +16,9 @@ def test_rows_times_seeds_with_every_row_once_before_the_next_seed(tmp_path):
 
 
 def test_overrides_of_the_chosen_names_are_merged(tmp_path):
-    run = study(tmp_path, "small: {dataset: toy}", "small: {dataset: toy, overrides: {epochs: 3, quality: 0.1}}").runs[2]
+    run = study(tmp_path, "small: {dataset: toy}", "small: {dataset: toy, overrides: {epochs: 3, quality: 0.1}}").runs[
+        2
+    ]
     assert run.settings == {"epochs": 3, "quality": 0.75, "availability": "0.2,0.5", "method": "passion", "seed": 0}
     assert run.facts == {"backbone": "mmformer", "rates": "s,m,l", "method": "passion"}
     assert run.dataset == "toy"
@@ -54,14 +56,22 @@ def test_a_fingerprint_changes_with_everything_that_decides_the_scores(tmp_path)
         ("seeds: [0, 1]", "seed: [0, 1]", r"unknown key 'seed': did you mean 'seeds'\?"),
         ("bundle: bundle\n", "", r"key 'bundle' is missing"),
         ("rates: {PDT", "rate: {PDT", r"axes: unknown key 'rate': did you mean 'rates'\?"),
-        ("[baseline, passion]", "[baseline, pasion]", r"rows: 2: method: unknown name 'pasion': did you mean 'passion'\?"),
+        (
+            "[baseline, passion]",
+            "[baseline, pasion]",
+            r"rows: 2: method: unknown name 'pasion': did you mean 'passion'\?",
+        ),
         ("rates: PDT, method: baseline", "rates: PDT", r"rows: 1: key 'method' is missing"),
         ("seeds: [0, 1]", "seeds: 3", r"seeds: expected a list of int, found 3"),
         ("seeds: [0, 1]", "seeds: [1, 1]", r"seeds: \[1, 1\] names something twice"),
         ("seeds: [0, 1]", "seeds: [0, 1", r"no valid YAML: .* line"),
         ("small: {dataset: toy}", "small: {}", r"sizes: small: key 'dataset' is missing"),
         ("small: {dataset: toy}", "small: 3", r"sizes: small: expected names with values, found 3"),
-        ("passion: {method: passion, quality: 0.75}", "passion: passion", r"method: passion: expected names with values"),
+        (
+            "passion: {method: passion, quality: 0.75}",
+            "passion: passion",
+            r"method: passion: expected names with values",
+        ),
     ],
 )
 def test_mistakes_are_named(tmp_path, old, new, message):

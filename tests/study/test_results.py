@@ -1,0 +1,84 @@
+import json
+
+import pytest
+
+from passion_monai.cli import main
+from passion_monai.study import RunFolder, collect, finished_rows, write_tables
+from passion_monai.study.results import comparison_sheets, paper_sheets
+from tests.study.small import study, study_file, write_scores
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Five of six runs are finished: PASSION's second seed is missing."""
+    for run in study(tmp_path).runs[:5]:
+        folder = RunFolder(tmp_path / "runs", run)
+        write_scores(folder.scores, 0.5 + 0.1 * (run.facts["method"] == "passion") + 0.02 * run.seed)
+        folder.write("finished")
+    RunFolder(tmp_path / "runs", study(tmp_path).runs[5]).write("running")
+    return tmp_path / "runs"
+
+
+def test_tables_are_made_of_the_finished_runs(root):
+    rows = {row.facts["row"]: row for row in finished_rows(root)}
+    assert {name: sorted(row.tables) for name, row in rows.items()} == {
+        "mmformer_PDT_baseline": [0, 1],
+        "mmformer_sml_baseline": [0, 1],
+        "mmformer_sml_passion": [0],
+    }
+    sheet = paper_sheets(list(rows.values()), [1])["table1"]
+    ours = [row[:3] + [round(row[3], 2)] for row in sheet.rows if row[2] == "ours"]
+    assert ours == [
+        ["PDT", "baseline", "ours", 53.0],
+        ["s,m,l", "baseline", "ours", 53.0],
+        ["s,m,l", "passion", "ours", 62.0],
+    ]
+
+
+def test_methods_are_compared_on_the_seeds_that_all_have(root):
+    sheets = comparison_sheets(finished_rows(root))
+    assert list(sheets) == ["comparison_sml_mmformer"]
+    sheet = sheets["comparison_sml_mmformer"]
+    assert sheet.title.startswith("toy, s,m,l, mmformer, seeds 0. ")
+    assert sheet.rows[1][:4] == ["passion", "WT", "62.00 [60.00, 64.00]", "+10.00 [+10.00, +10.00]"]
+
+
+def test_parts_of_passion_are_an_ablation(root):
+    for name, quality in (("none", 0.5), ("pixel", 0.6), ("pixel+proto+delta+beta", 0.7)):
+        folder = root / f"parts-{name}"
+        write_scores(folder / "eval" / "scores.csv", quality)
+        facts = {"row": f"parts-{name}", "seed": 0, "status": "finished", "method": "passion", "rates": "s,m,l"}
+        facts |= {"backbone": "rfnet", "dataset": "toy", "parts": name}
+        (folder / "run.json").write_text(json.dumps(facts))
+    rows = [row for row in finished_rows(root) if "parts" in row.facts]
+    dots = [[*row[:4], round(row[5], 1)] for row in paper_sheets(rows, [2])["table2"].rows if row[4] == "ours"]
+    assert dots == [["○", "○", "○", "○", 52.0], ["●", "○", "○", "○", 62.0], ["●", "●", "●", "●", 72.0]]
+    compared = comparison_sheets(rows)["comparison_sml_rfnet"]
+    assert [row[0] for row in compared.rows] == ["baseline", "pixel", "pixel+proto+delta+beta"]
+
+
+def test_a_copy_gives_the_same_tables_byte_for_byte(root, tmp_path):
+    (root / "mmformer_PDT_baseline_seed0" / "eval" / "availability.csv").write_text("case,flair,t1\na,1,1\n")
+    copies = tmp_path / "copy", tmp_path / "again"
+    assert [collect(root, copy) for copy in copies] == [5, 5]
+    files = [{p.relative_to(copy): p.read_bytes() for p in copy.rglob("*") if p.is_file()} for copy in copies]
+    assert files[0] == files[1]
+    assert (copies[0] / "mmformer_PDT_baseline_seed0" / "availability.csv").is_file()
+    written = [[path.read_bytes() for path in write_tables(folder, [1])] for folder in (root, copies[0])]
+    assert written[0] == written[1]
+    assert len(written[0]) == 6
+
+
+def test_tables_and_copies_by_command(root, tmp_path, capsys):
+    path = str(study_file(tmp_path))
+    main(["study", path, "-o", str(root), "--tables"])
+    assert str(root / "tables" / "table1.tex") in capsys.readouterr().out
+    main(["study", path, "-o", str(root), "--collect", str(tmp_path / "copy")])
+    assert capsys.readouterr().out == f"5 finished runs of tiny-small copied to {tmp_path / 'copy'}\n"
+
+
+def test_a_damaged_score_table_is_named(root):
+    scores = root / "mmformer_PDT_baseline_seed0" / "eval" / "scores.csv"
+    scores.write_text("nothing")
+    with pytest.raises(ValueError, match="PDT_baseline_seed0.*scores.csv is not a score table"):
+        finished_rows(root)
