@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from passion_monai.reports.comparisons import comparison_sheet
@@ -47,6 +47,7 @@ def paper_sheets(runs: Sequence[Run]) -> tuple[list[Named], list[str]]:
     """The layouts of the paper's Tables 1 and 3 by data set and backbone, and why some of them are not there."""
     found: list[Named] = []
     left_out: list[str] = []
+    runs = [run for run in runs if run.missing_rates != "unknown"]  # scored label maps say nothing of a training
     for backbone, members in _by(runs, lambda run: run.backbone).items():
         try:
             found.append(Named(f"table1-{slug(backbone)}", missing_rates_sheet(members)))
@@ -84,7 +85,7 @@ def comparisons(runs: Sequence[Run], hd: str, convention: str) -> tuple[list[Nam
     return found, left_out
 
 
-def _by(runs: Sequence[Run], key) -> dict[str, list[Run]]:  # type: ignore[no-untyped-def]
+def _by(runs: Sequence[Run], key: Callable[[Run], str]) -> dict[str, list[Run]]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)
