@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from monai.bundle import ConfigParser
 
 from passion_monai.study import read_study
 from tests.study.small import study, study_file
@@ -91,7 +93,19 @@ def test_what_is_not_there_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_studies_can_be_read_at_both_sizes(path, tmp_path):
-    for size in ("small", "paper"):
+def test_shipped_studies_can_be_read_at_all_their_sizes(path, tmp_path):
+    for size in yaml.safe_load(path.read_text())["sizes"]:
         runs = read_study(path, size, str(tmp_path)).runs
         assert len({run.name for run in runs}) == len({run.fingerprint for run in runs}) == len(runs)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_studies_override_what_the_bundle_has(path, tmp_path):
+    for run in read_study(path, "small", str(tmp_path)).runs:
+        config = ConfigParser()
+        config.read_config([str(path) for path in run.configs])
+        known = config.get("backbones") | config.get("methods")
+        for key in run.settings:
+            parts = key.split("#")
+            assert parts[0] in config
+            assert len(parts) == 1 or parts[1] in known

@@ -27,7 +27,7 @@ def test_tables_are_made_of_the_finished_runs(root):
         "mmformer_sml_passion": [0],
     }
     sheet = paper_sheets(list(rows.values()), [1])["table1"]
-    ours = [row[:3] + [round(row[3], 2)] for row in sheet.rows if row[2] == "ours"]
+    ours = [[*row[:3], round(row[3], 2)] for row in sheet.rows if row[2] == "ours"]
     assert ours == [
         ["PDT", "baseline", "ours", 53.0],
         ["s,m,l", "baseline", "ours", 53.0],
@@ -80,5 +80,5 @@ def test_tables_and_copies_by_command(root, tmp_path, capsys):
 def test_a_damaged_score_table_is_named(root):
     scores = root / "mmformer_PDT_baseline_seed0" / "eval" / "scores.csv"
     scores.write_text("nothing")
-    with pytest.raises(ValueError, match="PDT_baseline_seed0.*scores.csv is not a score table"):
+    with pytest.raises(ValueError, match=r"PDT_baseline_seed0.*scores\.csv is not a score table"):
         finished_rows(root)

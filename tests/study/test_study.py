@@ -85,7 +85,7 @@ def test_slurm_jobs_by_submitits_local_executor(tmp_path):
     some = folders(tmp_path, found, "sml seed0")
     done = {f.run.name: outcome for f, outcome in run_on_slurm(some, tmp_path / "runs", {"cluster": "local"})}
     assert done == {"mmformer_sml_broken_seed0": "failed", "mmformer_sml_passion_seed0": "finished"}
-    with pytest.raises(ValueError, match="--slurm: .*partitoin"):
+    with pytest.raises(ValueError, match=r"--slurm: .*partitoin"):
         next(run_on_slurm(some, tmp_path / "runs", {"cluster": "local", "partitoin": "gpu"}))
 
 
