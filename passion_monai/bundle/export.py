@@ -121,9 +121,9 @@ def _write_onnx(network: IncompleteSegmenter, examples: Tensor, path: Path, meta
     wanted = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if wanted:
         raise ValueError(f"--format onnx needs {', '.join(wanted)}: pip install {' '.join(wanted)}")
-    captured = _captured(network, examples)
-    names = {"input_names": ["image"], "output_names": ["pred"]}
-    program = torch.onnx.export(captured, (examples,), dynamo=True, verbose=False, **names)
+    program: Any = torch.onnx.export(
+        _captured(network, examples), (examples,), input_names=["image"], output_names=["pred"], verbose=False
+    )
     program.model.metadata_props[METADATA] = metadata
     program.save(str(path), external_data=False)
 

@@ -1,7 +1,7 @@
 """What MONAI's model zoo checks in a bundle, restated, so that it can be run offline and before anything is sent.
 
-Source: `ci/verify_bundle.py` and `CONTRIBUTING.md` of Project-MONAI/model-zoo and the metadata schema of 2024-07-25, read
-and written down in own words; `tests/bundles/test_zoo.py` breaks a bundle in every one of these ways.
+Source: `ci/verify_bundle.py` and `CONTRIBUTING.md` of Project-MONAI/model-zoo and the metadata schema of 2024-07-25,
+written down in own words; `tests/bundles/test_zoo.py` breaks a bundle in these ways.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ REQUIRED_FILES = ("LICENSE", "configs/inference.json", "docs/README.md", "docs/d
 CONFIG_KEYS = {
     "inference.json": "bundle_root device network_def inferer output_dir dataset evaluator handlers run",
     "train.json": (
-        "bundle_root device dataset_dir output_dir val_interval run train#trainer train#trainer#max_epochs train#dataset "
-        "train#dataset#data train#handlers train#inferer validate#evaluator validate#handlers validate#dataset "
-        "validate#dataset#data"
+        "bundle_root device dataset_dir output_dir val_interval run train#trainer train#trainer#max_epochs "
+        "train#dataset train#dataset#data train#handlers train#inferer validate#evaluator validate#handlers "
+        "validate#dataset validate#dataset#data"
     ),
 }
 PERSONAL_PATH = re.compile(r"(?<![\w.])(/(home|Users|root|mnt|media)/|[A-Za-z]:\\\\)")
@@ -70,38 +70,37 @@ def check_network(folder: str | Path) -> list[str]:
     Args:
         folder: of the bundle, with weights.
     """
-    folder = Path(folder)
-    files = {name: str(folder / "configs" / f"{name}.json") for name in ("metadata", "inference")}
-    common: dict[str, Any] = {
-        "meta_file": files["metadata"],
-        "config_file": files["inference"],
-        "bundle_root": str(folder),
+    root = Path(folder)
+    config, meta = str(root / "configs" / "inference.json"), str(root / "configs" / "metadata.json")
+    common: dict[str, Any] = {"meta_file": meta, "config_file": config, "bundle_root": str(root)}
+    scans: dict[str, Any] = {"cases": [{"case": "none"}]}  # the config asks for scans; no transform is run
+    workflow = ConfigWorkflow(config, workflow_type="infer", logging_file=False, bundle_root=str(root), **scans)
+    checks: dict[str, Callable[[], Any]] = {
+        "verify_net_in_out": lambda: verify_net_in_out("network_def", device="cpu", **common),
+        "ckpt_export": lambda: _export(root / "models" / "model.pt", common),
+        "initialize": workflow.initialize,
+        "check_properties": lambda: _demand_none(workflow.check_properties()),
     }
-    problems: list[str] = []
-
-    def attempt(what: str, action: Callable[[], Any]) -> None:
-        try:
-            action()
-        except Exception as error:  # whatever it is, it is what the zoo would report
-            problems.append(f"{what}: {type(error).__name__}: {str(error).strip().splitlines()[-1:]}")
-
-    attempt("verify_net_in_out", lambda: verify_net_in_out("network_def", device="cpu", **common))
-    with TemporaryDirectory() as temporary:
-        model = {"filepath": f"{temporary}/model.ts", "ckpt_file": str(folder / "models" / "model.pt")}
-        attempt("ckpt_export", lambda: ckpt_export("network_def", **model, **common))
-    script = folder / "models" / "model.ts"
+    script = root / "models" / "model.ts"
     if script.is_file():
-        attempt("models/model.ts", lambda: torch.jit.load(script, map_location="cpu"))
-    scans = {"cases": [{"case": "none"}]}  # the config asks for scans; no transform is run
-    workflow = ConfigWorkflow(
-        files["inference"], workflow_type="infer", logging_file=False, bundle_root=str(folder), **scans
-    )
-    attempt("initialize", workflow.initialize)
-    attempt(
-        "check_properties",
-        lambda: problems.extend(f"inference.json: no {p}" for p in workflow.check_properties() or []),
-    )
+        checks["models/model.ts"] = lambda: torch.jit.load(script, map_location="cpu")
+    problems = []
+    for name, check in checks.items():
+        try:
+            check()
+        except Exception as error:  # whatever it is, it is what the zoo would report
+            problems.append(f"{name}: {type(error).__name__}: {str(error).strip().splitlines()[0]}")
     return problems
+
+
+def _export(model: Path, common: Mapping[str, Any]) -> None:
+    with TemporaryDirectory() as temporary:
+        ckpt_export("network_def", filepath=f"{temporary}/model.ts", ckpt_file=str(model), **common)
+
+
+def _demand_none(lacking: Sequence[str] | None) -> None:
+    if lacking:
+        raise ValueError(f"lacking: {', '.join(lacking)}")
 
 
 def listed_files(folder: str | Path) -> dict[str, dict[str, str]]:
@@ -163,6 +162,6 @@ def _size_problems(folder: Path, large: Mapping[str, Mapping[str, str]]) -> Iter
         name = path.relative_to(folder).as_posix()
         if path.stat().st_size > LARGEST_FILE and name not in large:
             yield (
-                f"{name} has {path.stat().st_size / 2**20:.0f} MB, more than the {LARGEST_FILE // 2**20} that the zoo takes: "
-                f"publish it elsewhere and list it in large_files.yml (export-bundle --weights_url URL)"
+                f"{name} has {path.stat().st_size / 2**20:.0f} MB, more than the {LARGEST_FILE // 2**20} that the zoo "
+                f"takes: publish it elsewhere and list it in large_files.yml (export-bundle --weights_url URL)"
             )

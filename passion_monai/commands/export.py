@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from passion_monai.bundle.export import FORMATS, export_model
 from passion_monai.bundle.inference import InferenceBundle
 from passion_monai.bundle.options import flag
 from passion_monai.bundle.vendor import read_metadata
 from passion_monai.data.messages import nearest
+from passion_monai.networks import IncompleteSegmenter
 
 __all__ = ["export"]
 
@@ -40,7 +41,7 @@ def export(
         raise ValueError(f"{path} exists: choose another -o, or replace it with --overwrite")
     opened = InferenceBundle(str(bundle), model if model is None else str(model), device="cpu")
     opened.load()
-    network = opened.network
+    network = cast(IncompleteSegmenter, opened.network)
     size = opened.parser.get_parsed_content("roi_size") if window is None else _sizes(window, network.spatial_dims)
     metadata = read_metadata(opened.root)
     difference = export_model(network, path, format, None if format == "torchscript" else size, metadata)

@@ -7,7 +7,7 @@ from pathlib import Path
 from passion_monai.bundle.options import flag
 from passion_monai.bundle.vendor import export_bundle as copy_bundle
 from passion_monai.bundle.vendor import read_metadata, zip_folder
-from passion_monai.bundle.zoo import check_bundle
+from passion_monai.bundle.zoo import check_bundle, check_network
 from passion_monai.reports.reliability import file_sha256
 
 __all__ = ["export_bundle"]
@@ -52,6 +52,8 @@ def export_bundle(
     if url is not None and weights:
         print(f"put the files of {folder}_weights at {url}")
     problems = check_bundle(folder)
+    if (folder / "models" / "model.pt").is_file():
+        problems += check_network(folder)
     print("model zoo checks: " + ("passed" if not problems else f"{len(problems)} to do"))
     for problem in problems:
         print(f"  {problem}")

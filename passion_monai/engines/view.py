@@ -6,6 +6,8 @@ of it leaves gradients unsynchronised without a word.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -47,6 +49,8 @@ class TrainingView(nn.Module):
         object.__setattr__(self, "method", method)
         self.autocast = autocast
         self.tracked = False
+        self.register_state_dict_post_hook(_without_prefix)
+        self.register_load_state_dict_pre_hook(_with_prefix)
 
     def forward(self, x: Tensor, available: Tensor) -> TrainingOutput:
         """Encode what is available once and decode what the method asks for.
@@ -88,6 +92,17 @@ class TrainingView(nn.Module):
             chosen = [level[:, m : m + 1] for level in _cases(features, available[:, m])]
             logits.append(self.backbone.auxiliary(chosen)[0] if chosen else None)
         return logits
+
+
+def _without_prefix(view: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
+    """The view's state dict is the backbone's, so that weights fit both (federated learning sends them to and fro)."""
+    for name in [name for name in state if name.startswith(f"{prefix}backbone.")]:
+        state[prefix + name.removeprefix(f"{prefix}backbone.")] = state.pop(name)
+
+
+def _with_prefix(view: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+    for name in [name for name in state if name.startswith(prefix)]:
+        state[f"{prefix}backbone.{name.removeprefix(prefix)}"] = state.pop(name)
 
 
 def _cases(features: list[Tensor], rows: Tensor) -> list[Tensor]:

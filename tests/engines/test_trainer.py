@@ -94,9 +94,15 @@ def test_autocast_on_cpu_keeps_the_terms_in_float32():
     assert all(t.dtype == torch.float32 and t.isfinite() for t in method.terms(output, batch["label"]).values())
 
 
-def test_the_method_is_no_part_of_the_view():
+def test_the_state_of_the_view_is_the_backbones():
     view = TrainingView(MeanFusion(2, 3, 3), METHODS["passion"]())
-    assert all(name.startswith("backbone.") for name in view.state_dict())
+    assert view.state_dict().keys() == view.backbone.state_dict().keys()
+    other = MeanFusion(2, 3, 3)
+    view.load_state_dict(other.state_dict())
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in view.backbone.state_dict().items())
+    wrapped = torch.nn.ModuleDict({"module": view})  # as DistributedDataParallel does
+    assert set(wrapped.state_dict()) == {f"module.{name}" for name in other.state_dict()}
+    wrapped.load_state_dict(wrapped.state_dict())
 
 
 def test_meta_tensors_do_not_reach_the_state(tmp_path):
