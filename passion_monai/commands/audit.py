@@ -9,7 +9,7 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from passion_monai.data.audit import Coding, audit_data, audit_json, audit_text, write_training_files
+from passion_monai.data.audit import Coding, Crop, audit_data, audit_json, audit_text, write_training_files
 from passion_monai.data.files import whole_file
 
 __all__ = ["audit"]
@@ -22,6 +22,8 @@ def audit(
     json: str | None = None,
     write: str | None = None,
     dataset_dir: str | None = None,
+    roi_size: Any = None,
+    spacing: Any = None,
     patient: str | None = None,
     seed: int = 0,
     jobs: int | None = None,
@@ -34,19 +36,24 @@ def audit(
     Args:
         data: folder of cases (BraTS, MyoPS or BIDS names; imagesTr with dataset.json) or a data list (JSON).
         modalities: names in channel order, flair,t1ce,t1,t2; default: the bundle's, or what files are named after.
-        bundle: folder of a bundle: its modalities and its coding of labels are what the data must fit.
+        bundle: folder of a bundle: its modalities, coding of labels and training crop are what the data must fit.
         json: write everything, case by case and file by file, to this file as well.
         write: folder for data_list.json and availability.csv, which leave out what cannot be used, for train.json.
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
+        roi_size: with --bundle, the crop you will train with, such as 80,80,80; default: the bundle's.
+        spacing: with --bundle, in mm, such as 1,1,1; default: the bundle's.
         patient: regular expression for the patient in a case's name, such as "(p[0-9]+)_".
         seed: of the validation cases, where the data set names none (train.json's seed).
         jobs: files read at a time; default: one a processor, at most 4.
         overwrite: replace files that --json and --write would write.
     """
+    for option, value in (("json", json), ("write", write), ("bundle", bundle)):
+        if isinstance(value, bool):
+            raise ValueError(f"--{option} needs a path")
     report = None if json is None else Path(str(json))
     if report is not None and report.exists() and not overwrite:
         raise FileExistsError(f"{report} exists: choose another file, or replace it with --overwrite")
-    names, coding = (None, None) if bundle is None else _bundle_facts(Path(str(bundle)))
+    names, coding, crop = (None, None, None) if bundle is None else _bundle_facts(Path(str(bundle)), roi_size, spacing)
     if modalities is not None:
         names = [str(name) for name in modalities] if isinstance(modalities, (list, tuple)) else [str(modalities)]
     found = audit_data(
@@ -54,6 +61,7 @@ def audit(
         modalities=names,
         dataset_dir=None if dataset_dir is None else str(dataset_dir),
         coding=coding,
+        crop=crop,
         patient=None if patient is None else str(patient),
         seed=seed,
         jobs=jobs or min(os.cpu_count() or 1, 4),
@@ -68,12 +76,20 @@ def audit(
         raise SystemExit(1)
 
 
-def _bundle_facts(folder: Path) -> tuple[list[str], Coding]:
-    """Modalities and label coding of a bundle's training."""
+def _bundle_facts(folder: Path, roi_size: Any, spacing: Any) -> tuple[list[str], Coding, Crop | None]:
+    """Modalities, label coding and crop of a bundle's training; a 2D bundle pads, no case is too small for it."""
     config = folder / "configs" / "train.json"
     if not config.is_file():
         raise FileNotFoundError(f"{folder} is no bundle: there is no {config}")
     parser = ConfigParser()
     parser.read_config(str(config))
-    parts = [parser.get_parsed_content(name) for name in ("modalities", "label_mapping", "classes")]
-    return list(parts[0]), Coding({int(value): int(index) for value, index in parts[1].items()}, list(parts[2]))
+    parser["dataset_dir"] = str(folder)  # not the phantom's short schedule
+    names = ("modalities", "label_mapping", "classes", "spatial_dims", "roi_size", "spacing")
+    modalities, mapping, classes, dims, *defaults = (parser.get_parsed_content(name) for name in names)
+    coding = Coding({int(value): int(index) for value, index in mapping.items()}, list(classes))
+    crop = [
+        value if value is not None else default for value, default in zip((roi_size, spacing), defaults, strict=True)
+    ]
+    if dims == 3 and any(not isinstance(value, (list, tuple)) or len(value) != 3 for value in crop):
+        raise ValueError(f"--roi_size and --spacing take three numbers, such as 80,80,80 and 1,1,1, got {crop}")
+    return list(modalities), coding, Crop(*crop) if dims == 3 else None

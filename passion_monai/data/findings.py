@@ -46,6 +46,7 @@ KINDS = {
     ),
     "affine": Kind(True, "affines that cannot be inverted", "repair the header (sform, qform) from the original scan"),
     "not-finite": Kind(True, "NaN or infinite voxels", "replace them (0 outside of the scan) or leave the file out"),
+    "small": Kind(True, "cases smaller than the training crop", "train with a smaller --roi_size, or pad the scans"),
     "grid": Kind(
         True,
         "different grids within a case",

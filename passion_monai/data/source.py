@@ -45,6 +45,8 @@ def read_source(
         ValueError: when nothing shows what the modalities are, they are named twice, or the list is no data list.
     """
     source = Path(source).expanduser().absolute()
+    if source.name == "dataset.json" and (source.parent / "imagesTr").is_dir():
+        source = source.parent  # its channels are named, those of a data list follow the config's order
     if modalities and len(set(modalities)) < len(modalities):
         raise ValueError(f"modalities are named twice: {', '.join(modalities)}")
     if source.is_dir():

@@ -128,7 +128,7 @@ def write_split(
         raise FileExistsError(f"{folder / there[0]} exists: choose another folder, or replace it with --overwrite")
     hashes = {name: _hash(text) for name, text in files.items()}
     record = {
-        "source": str(data.source),
+        "source": data.source.name,
         "modalities": list(data.modalities),
         **asdict(plan),
         "cases_sha256": _hash(json.dumps({name: _names(sections) for name, sections in lists.items()}, sort_keys=True)),

@@ -9,7 +9,8 @@ from tests.data.audit.make import cases, change, label
 from tests.data.helpers import SHARED, write
 from tests.helpers.bundles import REPOSITORY
 
-BRATS = str(REPOSITORY / "bundles" / "brats_passion")
+BRATS = REPOSITORY / "bundles" / "brats_passion"
+BUNDLE = ("--bundle", BRATS, "--roi_size", "6,7,8")
 
 
 def run(*arguments) -> int:
@@ -22,7 +23,7 @@ def run(*arguments) -> int:
 
 def test_a_sound_folder(tmp_path, capsys):
     root = cases(tmp_path / "data")
-    assert run("audit", root, "--bundle", BRATS, "--json", tmp_path / "audit.json", "--write", tmp_path / "out") == 0
+    assert run("audit", root, *BUNDLE, "--json", tmp_path / "audit.json", "--write", tmp_path / "out") == 0
     printed = capsys.readouterr()
     assert "Training would run." in printed.out
     assert "4 ET (3 labels)" in printed.out
@@ -34,12 +35,19 @@ def test_problems_are_exit_code_1_and_the_written_list_is_sound(tmp_path, capsys
     root = cases(tmp_path / "data", 4)
     change(root / "c1" / "c1_t1.nii.gz", affine=np.diag([2.0, 1, 1, 1]))
     write(root / "c2" / "c2_seg.nii.gz", label((1, 9)))
-    assert run("audit", root, "--bundle", BRATS, "--write", tmp_path / "out") == 1
+    assert run("audit", root, *BUNDLE, "--write", tmp_path / "out") == 1
     out = capsys.readouterr().out
     assert "Training would FAIL: 2 errors to mend first." in out
     assert "left out: t1 of c1" in out
-    assert run("audit", tmp_path / "out" / "data_list.json", "--dataset_dir", root, "--bundle", BRATS) == 0
+    assert run("audit", tmp_path / "out" / "data_list.json", "--dataset_dir", root, *BUNDLE) == 0
     assert "Training would run." in capsys.readouterr().out
+
+
+def test_the_crop_of_the_bundle(tmp_path, capsys):
+    assert run("audit", cases(tmp_path), "--bundle", BRATS) == 1
+    assert "case 'c1': 6x7x8 voxels of 1x1x1 mm, the crop is 80x80x80" in capsys.readouterr().out
+    assert run("audit", tmp_path, *BUNDLE, "--spacing", "1,1,2") == 1
+    assert "6x7x4 voxels of 1x1x2 mm, the crop is 6x7x8" in capsys.readouterr().out
 
 
 def test_modalities_by_name(tmp_path, capsys):

@@ -7,7 +7,9 @@ import pytest
 from passion_monai import cli
 from tests.data.audit.make import cases
 from tests.data.helpers import data_list
+from tests.helpers.bundles import REPOSITORY
 
+BUNDLE = REPOSITORY / "bundles" / "brats_passion"
 ENTRY = {"case": "c0", "t1": "c0/c0_t1.nii.gz", "label": "c0/c0_seg.nii.gz"}
 OTHER = {"case": "c1", "t1": "c1/c1_t1.nii.gz", "label": "c1/c1_seg.nii.gz"}
 
@@ -77,6 +79,12 @@ AUDIT = {
     "empty list": ("audit", listed({}), "names no modality"),
     "modality twice": ("audit --modalities t1,t1", same, "modalities are named twice: t1, t1"),
     "no such bundle": ("audit --bundle nowhere", same, "nowhere is no bundle"),
+    "no folder to write to": ("audit --write", same, "--write needs a path"),
+    "a crop of one number": (
+        f"audit --bundle {BUNDLE} --roi_size 80",
+        same,
+        "--roi_size and --spacing take three numbers",
+    ),
     "pattern is no expression": ("audit --patient (", same, r"patient '\(' is no regular expression"),
     "pattern does not fit": ("audit --patient xyz", same, "pattern 'xyz' for patients does not occur in .*'c"),
     "report exists": ("audit --json out/a.json", taken("a.json"), "a.json exists: .*--overwrite"),

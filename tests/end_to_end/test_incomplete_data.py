@@ -16,6 +16,7 @@ from tests.helpers.bundles import REPOSITORY
 BUNDLE = REPOSITORY / "bundles" / "brats_passion"
 MODALITIES = ("flair", "t1ce", "t1", "t2")
 SMALL = {"backbone": "mmformer_small", "spacing": [5.0] * 3, "roi_size": [32] * 3, "epochs": 1}
+CROP = ("--roi_size", "32,32,32", "--spacing", "5,5,5")
 PICTURED = {"pictured": ["t1", "flair+t1ce+t1+t2"]}
 
 
@@ -89,7 +90,7 @@ def test_what_the_audit_writes_trains(data, tmp_path, capsys):
     array[3, 3, 3] = np.nan
     nibabel.save(nibabel.Nifti1Image(array, image.affine), path)
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["audit", str(data), "--bundle", str(BUNDLE), "--write", str(tmp_path / "lists")])
+        cli.main(["audit", str(data), "--bundle", str(BUNDLE), *CROP, "--write", str(tmp_path / "lists")])
     assert stopped.value.code == 1
     assert "left out: t1 of PHANTOM_0003" in capsys.readouterr().out
     made = workflow(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from passion_monai.data.audit.across import check_across, check_label_names
-from passion_monai.data.audit.checks import Coding, check_case, files_of
+from passion_monai.data.audit.checks import Coding, Crop, check_case, files_of
 from passion_monai.data.audit.images import ImageFacts, read_images
 from passion_monai.data.case_folders import Item
 from passion_monai.data.cases import case_lists, split_training
@@ -55,6 +55,7 @@ def audit_data(
     modalities: Sequence[str] | None = None,
     dataset_dir: str | Path | None = None,
     coding: Coding | None = None,
+    crop: Crop | None = None,
     patient: str | None = None,
     seed: int = 0,
     jobs: int = 1,
@@ -69,6 +70,7 @@ def audit_data(
             the list show.
         dataset_dir: what relative paths of a list start from; None is its own folder.
         coding: of the labels; None does not check their values.
+        crop: of training, in 3D; None does not check sizes.
         patient: regular expression for the patient in a case's name.
         seed: of the validation cases, where the data set names none.
         jobs: files read at a time.
@@ -87,7 +89,7 @@ def audit_data(
     facts = read_images(paths, jobs, progress)
     _drop_empty_channels([item for item in items if id(item) in opened], facts)
     sections = with_validation(layout.sections, seed)
-    findings += [f for s, part in sections.items() for item in part for f in check_case(item, s, facts, coding)]
+    findings += [f for s, part in sections.items() for item in part for f in check_case(item, s, facts, coding, crop)]
     findings += check_across(sections, facts, modalities, patient)
     findings += check_label_names(layout.label_names, coding) if coding else ()
     if not any(finding.error for finding in findings):

@@ -12,7 +12,7 @@ from passion_monai.data.audit.images import MAX_VALUES, ImageFacts
 from passion_monai.data.case_folders import Item
 from passion_monai.data.findings import Finding
 
-__all__ = ["Coding", "check_case", "files_of"]
+__all__ = ["Coding", "Crop", "check_case", "files_of"]
 
 _TOLERANCE = 1e-3  # as in `LoadImageModalitiesd`: mm, and direction cosines times mm
 
@@ -35,12 +35,27 @@ class Coding:
         return self.classes[index] if index is not None and index < len(self.classes) else ""
 
 
+@dataclass(frozen=True)
+class Crop:
+    """What training cuts out of every case.
+
+    Args:
+        roi_size: voxels along left-right, front-back and up-down.
+        spacing: of these voxels in mm.
+    """
+
+    roi_size: Sequence[int]
+    spacing: Sequence[float]
+
+
 def files_of(item: Item) -> dict[str, str]:
     """Key to path of a case's images and label."""
     return {key: path for key, path in item.items() if key != "case"}
 
 
-def check_case(item: Item, section: str, facts: Mapping[str, ImageFacts], coding: Coding | None) -> Iterator[Finding]:
+def check_case(
+    item: Item, section: str, facts: Mapping[str, ImageFacts], coding: Coding | None = None, crop: Crop | None = None
+) -> Iterator[Finding]:
     """Problems of one case.
 
     Args:
@@ -48,6 +63,7 @@ def check_case(item: Item, section: str, facts: Mapping[str, ImageFacts], coding
         section: where it is; training and validation need a label.
         facts: path to facts.
         coding: of the labels; None checks no values.
+        crop: of training; None checks no sizes.
     """
     case = str(item["case"])
     if not item.keys() - {"case", "label"}:
@@ -62,6 +78,8 @@ def check_case(item: Item, section: str, facts: Mapping[str, ImageFacts], coding
         if problem is None and key != "label" and facts[path].low == facts[path].high:
             yield Finding("empty", f"{path}: every voxel is {facts[path].low:g}", case, (path,))
     yield from _grids(item, sound)
+    if crop is not None and section == "training" and sound:
+        yield from _size(next(iter(sound.values())), case, crop)
     label = item.get("label")
     if label is None:
         kind = "test-label" if section == "test" else "label-missing"
@@ -95,6 +113,15 @@ def _grids(item: Item, sound: Mapping[str, ImageFacts]) -> Iterator[Finding]:
     if others:
         grids = "; ".join(f"{path} {_grid(sound[path])}" for path in others)
         yield Finding("grid", f"{main} {_grid(sound[main])}, but {grids}", item["case"], others)
+
+
+def _size(facts: ImageFacts, case: str, crop: Crop) -> Iterator[Finding]:
+    """A case that is smaller than the crop once it has the spacing of training."""
+    ratios = zip(facts.size, facts.spacing, crop.spacing, strict=True)
+    size = [round((n - 1) * spacing / wanted + 1) for n, spacing, wanted in ratios]
+    if any(have < need for have, need in zip(size, crop.roi_size, strict=True)):
+        text = f"case {case!r}: {_times(size)} voxels of {_times(crop.spacing)} mm, the crop is {_times(crop.roi_size)}"
+        yield Finding("small", text, case)
 
 
 def _same_grid(one: ImageFacts, other: ImageFacts) -> bool:

@@ -68,8 +68,10 @@ class ImageFacts:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Shape in the order of `spacing`; as stored when there are not three axes."""
-        return tuple(int(n) for n in self._turned(self.shape)) if len(self.shape) == 3 else self.shape
+        """Shape in the order of `spacing`; as stored when axes have no direction."""
+        return (
+            tuple(int(n) for n in self._turned(self.shape)) if len(self.shape) == 3 and self.invertible else self.shape
+        )
 
     def _turned(self, numbers: Iterable[float]) -> list[float]:
         axes = io_orientation(np.array(self.affine))[:, 0]

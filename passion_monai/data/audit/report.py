@@ -86,7 +86,10 @@ def _count(number: int, noun: str) -> str:
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, _WIDTH, subsequent_indent=indent + "  ", initial_indent=indent, break_on_hyphens=False)
+    """Lines of a paragraph; paths stay whole, they are copied from here."""
+    wrapper = textwrap.TextWrapper(_WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.wrap(text)
 
 
 def _available(items: Sequence[Item], modalities: Sequence[str]) -> torch.Tensor:

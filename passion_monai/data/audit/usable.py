@@ -16,6 +16,7 @@ __all__ = ["usable_sections", "write_training_files"]
 
 # files that are left out; of two with the same name or content nobody but the user can choose
 _UNUSABLE = {"unreadable", "axes", "affine", "not-finite", "grid", "label-value", "label-image", "empty"}
+_UNUSABLE_CASES = {"small"}
 
 
 def usable_sections(audit: Audit, seed: int = 0) -> dict[str, list[Item]]:
@@ -29,7 +30,7 @@ def usable_sections(audit: Audit, seed: int = 0) -> dict[str, list[Item]]:
     """
     bad = {path for finding in audit.findings if finding.kind in _UNUSABLE for path in finding.files}
     bad |= {finding.files[0] for finding in audit.findings if finding.kind == "file"}
-    seen: set[str] = set()
+    seen = {str(finding.case) for finding in audit.findings if finding.kind in _UNUSABLE_CASES}
     sections: dict[str, list[Item]] = {}
     for section, items in audit.layout.sections.items():
         for item in items:

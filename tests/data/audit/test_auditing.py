@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from passion_monai.data.audit import Coding, audit_data
+from passion_monai.data.audit import Coding, Crop, audit_data, audit_json, audit_text
 from passion_monai.data.case_names import patient_of
 from passion_monai.data.findings import KINDS
 from tests.data.audit.make import cases, change, decathlon, image, label
@@ -17,7 +17,10 @@ SINGULAR = np.diag([1.0, 1.0, 0.0, 1.0])
 
 
 def audited(root, **options):
-    return audit_data(root, coding=CODING, progress=False, **options)
+    found = audit_data(root, coding=CODING, crop=Crop([6, 6, 6], [1.0, 1.0, 1.0]), progress=False, **options)
+    assert audit_text(found)
+    assert json.dumps(audit_json(found), allow_nan=False)
+    return found
 
 
 def with_nan(root):
@@ -73,6 +76,11 @@ def coarse(root):
         change(path, affine=np.diag([1.0, 1.0, 2.0, 1.0]))
 
 
+def small(root):
+    for path in (root / "c1").iterdir():
+        change(path, affine=np.diag([0.5, 1.0, 1.0, 1.0]))
+
+
 SPOILT = {
     "nothing": (lambda root: None, set()),
     "folders": (sections, set()),
@@ -101,6 +109,7 @@ SPOILT = {
     "leak": (leak, {"leak"}),
     "patient in two sections": (patient_leak, {"patient-leak"}),
     "spacing": (coarse, {"spacing"}),
+    "smaller than the crop": (small, {"small", "spacing"}),
     "rare": (lambda r: (r / "c2/c2_t1.nii.gz").unlink(), {"rare"}),
     "never": (lambda r: [(r / f"c{n}/c{n}_t1.nii.gz").unlink() for n in (1, 2)], {"never"}),
     "only a label": (lambda r: [p.unlink() for p in (r / "c0").iterdir() if "seg" not in p.name], {"no-image"}),
@@ -175,6 +184,11 @@ def test_a_channel_without_values_is_one_that_the_case_does_not_have(tmp_path):
 def test_without_a_coding_label_values_are_not_judged(tmp_path):
     write(cases(tmp_path) / "c0/c0_seg.nii.gz", label((1, 9)))
     assert audit_data(tmp_path, progress=False).trains
+
+
+def test_a_dataset_json_is_its_folder(tmp_path):
+    decathlon(tmp_path, four_d=True)
+    assert audited(tmp_path / "dataset.json") == audited(tmp_path)
 
 
 @pytest.mark.parametrize("four_d", [True, False])
