@@ -9,13 +9,14 @@ from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
 from passion_monai.engines import IncompleteTrainer, TrainingView
-from passion_monai.handlers import EpochSeed, MethodHandler
+from passion_monai.handlers import EpochSeed, MethodHandler, PreferenceTracker
 from passion_monai.losses import SegmentationLoss
 from tests.engines.test_trainer import METHODS
 from tests.helpers.mean_fusion import MeanFusion
 from tests.helpers.training import MODALITIES, build, loader
 
 # no Adam: it turns the rounding noise in the gradient of a bias before a normalisation into whole steps
+PREFERENCE = [f"rp_{name}" for name in MODALITIES]
 sgd = partial(torch.optim.SGD, lr=0.05)
 
 
@@ -25,6 +26,7 @@ def train_rank(rank, name, folder):
     torch.manual_seed(0)
     backbone, method = MeanFusion(2, 3, 3), METHODS[name]()
     view = TrainingView(backbone, method)
+    tracker = PreferenceTracker(view)
     data = loader(batch_size=1, rank=rank, world_size=2)
     trainer = IncompleteTrainer(
         device="cpu",
@@ -34,10 +36,12 @@ def train_rank(rank, name, folder):
         optimizer=sgd(view.parameters()),
         loss_function=SegmentationLoss(),
         method=method,
-        train_handlers=[EpochSeed(data, 0, rank), MethodHandler(method, MODALITIES)],
+        train_handlers=[EpochSeed(data, 0, rank), MethodHandler(method, MODALITIES, tracker=tracker)],
     )
     trainer.run()
-    torch.save({"model": backbone.state_dict(), "method": method.state_dict()}, f"{folder}/rank{rank}.pt")
+    preference = {name: torch.tensor(trainer.state.metrics[name]) for name in PREFERENCE}
+    state = {"model": backbone.state_dict(), "method": method.state_dict(), "preference": preference}
+    torch.save(state, f"{folder}/rank{rank}.pt")
     distributed.destroy_process_group()
 
 
@@ -46,8 +50,10 @@ def train_rank(rank, name, folder):
 def test_two_ranks_equal_one_process(name, tmp_path):
     multiprocessing.spawn(train_rank, (name, str(tmp_path)), nprocs=2)
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
-    trainer, objects = build(METHODS[name], epochs=2, batch_size=2, make_optimizer=sgd)
+    trainer, objects = build(METHODS[name], epochs=2, batch_size=2, make_optimizer=sgd, track=1)
     trainer.run()
+    preference = {name: trainer.state.metrics[name] for name in PREFERENCE}
+    assert {name: float(v) for name, v in ranks[0]["preference"].items()} == pytest.approx(preference, abs=1e-4)
     for part in ("model", "method"):
         for key, expected in objects[part].state_dict().items():
             assert torch.equal(ranks[0][part][key], ranks[1][part][key]), (part, key)
