@@ -63,11 +63,13 @@ def preference(workflow: ConfigWorkflow) -> np.ndarray:
     """Relative preference ``(M,)`` of the trained network, the same definition for every method (Eq. 7, 9 and 12)."""
     parser = workflow.parser
     network = parser.get_parsed_content("network").eval()
-    probe = Passion(len(MODALITIES), parser.get_parsed_content("missing_rates"))
+    device = parser.get_parsed_content("device")
+    probe = Passion(len(MODALITIES), parser.get_parsed_content("missing_rates")).to(device)
     view = TrainingView(network, probe)
     for batch in parser.get_parsed_content("train#dataloader"):
-        probe.terms(view(batch["image"], batch["available"]), batch["label"])
-    return probe.end_epoch()["relative_preference"].numpy()
+        image, label, available = (batch[name].to(device) for name in ("image", "label", "available"))
+        probe.terms(view(image, available), label)
+    return probe.end_epoch()["relative_preference"].cpu().numpy()
 
 
 def summary(rows: list[dict[str, str]]) -> str:
