@@ -26,7 +26,7 @@ def test_a_sound_folder(tmp_path, capsys):
     assert run("audit", root, *BUNDLE, "--json", tmp_path / "audit.json", "--write", tmp_path / "out") == 0
     printed = capsys.readouterr()
     assert "Training would run." in printed.out
-    assert "4 ET (3 labels)" in printed.out
+    assert "4 ET (3)" in printed.out
     assert json.loads((tmp_path / "audit.json").read_text())["modalities"] == ["flair", "t1ce", "t1", "t2"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"data_list.json", "availability.csv"}
 
@@ -68,7 +68,7 @@ def test_the_coding_of_the_other_bundle(tmp_path, capsys):
     assert run("audit", tmp_path, "--bundle", REPOSITORY / "bundles" / "myops_passion") == 0
     out = capsys.readouterr().out
     assert "MyoPS names" in out
-    assert "200 myocardium (2 labels)" in out
+    assert "200 myocardium (2)" in out
 
 
 @pytest.mark.slow

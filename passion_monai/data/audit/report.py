@@ -190,7 +190,7 @@ def _label_row(audit: Audit) -> str:
     parts = []
     for value, count in sorted(_label_counts(audit).items()):
         name = audit.coding.name(value) if audit.coding else names.get(int(value), "")
-        parts.append(f"{value:g}{f' {name}' if name else ''} ({_count(count, 'label')})")
+        parts.append(f"{value:g}{f' {name}' if name else ''} ({count})")
     text = ", ".join(parts) or "none"
     return text if audit.coding or not parts else f"{text}; not compared with a coding, give --bundle for that"
 
