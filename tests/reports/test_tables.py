@@ -189,3 +189,26 @@ def test_modalities_of_another_order_find_the_papers_columns():
     table = random_table(1, modalities=list(reversed(MODALITIES)))
     paper = [row for row in subset_sheet([Run([table], "baseline", "s,m,l")]).rows if row[3] == "paper"]
     assert paper[0][4 + table.subsets.index("t2+flair")] == 83.24
+
+
+def test_five_regions_stand_beside_the_papers_three():
+    table = SubsetTable(["bssfp", "lge", "t2"], ["LVB", "RVB", "MYO", "oedema", "scar"])
+    source = random_table(4, modalities=table.modalities)
+    for names in (["LVB", "RVB", "MYO"], ["oedema", "scar", "scar"]):
+        renamed = dict(zip(["WT", "TC", "ET"], names, strict=True))
+        table.extend(row._replace(region=renamed[row.region]) for row in source.rows)
+    sheet = missing_rates_sheet([Run([table], "passion", "s,m,l", dataset="heart phantom")])
+    ours, paper = records(sheet)
+    assert paper["source"] == "paper (MyoPS2020)"
+    assert float(paper["heart phantom Dice LVB"]) == paper_averages("myops2020", "s,m,l", "passion")["dice"]["LVB"]
+    assert paper["heart phantom Dice scar"] == ""
+    assert float(ours["heart phantom Dice scar"]) > 0
+    three = [float(ours[f"heart phantom Dice {name}"]) for name in ("LVB", "RVB", "MYO")]
+    assert float(ours["heart phantom Dice mean"]) == pytest.approx(np.mean(three))
+    assert "heart phantom: mean is over LVB, RVB, MYO, as in the paper." in sheet.notes
+
+
+def test_no_word_about_the_paper_where_none_of_its_rows_is():
+    sheet = missing_rates_sheet([Run([random_table()], "passion", "7 %", dataset="brain phantom")])
+    assert len(sheet.rows) == 1
+    assert not any("paper" in note for note in sheet.notes)
