@@ -65,6 +65,7 @@ def predict(
         overwrite: replace results that exist.
         scans: a file or folder per modality, named as in the bundle.
     """
+    rigid = _rigid(register)
     overrides: dict[str, Any] = {"probabilities": flag(probabilities), "uncertainty": _uncertainty(uncertainty)}
     overrides |= {} if device is None else {"device": _device(device)}
     overrides |= {} if overlap is None else {"overlap": _number("overlap", overlap, 1.0)}
@@ -77,7 +78,7 @@ def predict(
     outputs = plan_outputs(output, [request.case for request in requests], single, maps, flag(overwrite))
     options = {"only": only, "uncertainty": uncertainty, "overlap": opened.overlap}
     options |= {"amp": flag(amp), "device": str(opened.device)}
-    predict_scans(opened, requests, outputs, options, reference, _rigid(register), memory)
+    predict_scans(opened, requests, outputs, options, reference, rigid, memory)
 
 
 def _rigid(register: str | None) -> bool:

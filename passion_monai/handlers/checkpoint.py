@@ -109,7 +109,9 @@ def _load(path: str | Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint that loads safely (weights_only=True): {error}") from error
+        raise ValueError(
+            f"{path} is not a checkpoint that loads safely (weights_only=True): {str(error).strip().splitlines()[0]}"
+        ) from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} holds a {type(state).__name__}, expected a dictionary of weights")
     return state
