@@ -22,8 +22,8 @@ def test_tensorboard_has_every_scalar(trained):
 
 
 @pytest.mark.slow
-def test_validation_and_tracked_preference_early_stopping_and_half_precision_through_the_bundle(trained, tmp_path):
-    values = {**TINY, "epochs": 6, "output_dir": tmp_path, "method": "baseline", "amp": "fp16", "clip_norm": 1}
+def test_validation_preference_and_early_stopping_of_the_baseline(trained, tmp_path):
+    values = {**TINY, "epochs": 6, "output_dir": tmp_path, "method": "baseline", "amp": "bf16", "clip_norm": 1}
     values |= {"val_interval": 1, "patience": 1, "learning_rate": 0.0, "variant": "reference"}
     done = run("run", "training", "--config_file", TRAIN, *options(values), cwd=trained[0])
     assert "stopped after epoch 2: 1 validations without a better mean Dice" in done.stdout
