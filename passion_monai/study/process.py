@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -33,7 +32,7 @@ def execute(folder: RunFolder, threads: int = 1, keep_weights: bool = False) -> 
     """Bring a run to its end, unless it is there.
 
     The folder is locked while the process lives, also when the study that started it is killed: a second study waits
-    for it instead of writing into the same files.
+    for it instead of writing into the same files. Preprocessed cases are shared by the runs of a study.
 
     Args:
         folder: of the run.
@@ -52,15 +51,16 @@ def execute(folder: RunFolder, threads: int = 1, keep_weights: bool = False) -> 
             return "finished"
         start, words = time.time(), command(folder)
         spent = float(folder.record().get("seconds", 0.0)) if "--resume_path" in words else 0.0
-        settings = {**folder.run.settings, "output_dir": str(folder.path)}
+        places = {"output_dir": str(folder.path), "cache_dir": str(folder.path.parent / "cache")}
         with whole_file(folder.settings) as draft:
-            draft.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            draft.write_text(json.dumps({**folder.run.settings, **places}, indent=2) + "\n", encoding="utf-8")
         folder.write("running", version=passion_monai.__version__, seconds=spent)
         code = _call(words, folder, threads, lock)
         status = "stopped" if code < 0 else "failed"
         if code == 0 and folder.scores.is_file():
-            _tidy(folder.path, keep_weights)
             status = "finished"
+            for weights in [] if keep_weights else (folder.path / "models").glob("*.pt"):
+                weights.unlink()
         spent += time.time() - start
         folder.write(status, version=passion_monai.__version__, seconds=round(spent, 1), returncode=code)
     return status
@@ -106,11 +106,3 @@ def _call(words: list[str], folder: RunFolder, threads: int, lock: int) -> int:
             return process.wait()
         finally:
             _running.discard(process)
-
-
-def _tidy(path: Path, keep_weights: bool) -> None:
-    """Remove what is only needed while a run goes on."""
-    shutil.rmtree(path / "cache", ignore_errors=True)
-    if not keep_weights:
-        for weights in (path / "models").glob("*.pt"):
-            weights.unlink()
