@@ -17,7 +17,7 @@ from passion_monai.reports import Run, Sheet, ablation_sheet, comparison_sheet, 
 __all__ = ["Row", "collect", "comparison_sheets", "finished_rows", "paper_sheets", "write_tables"]
 
 PARTS = ("pixel", "proto", "delta", "beta")
-KEPT = ("run.json", "settings.json", "eval/availability.csv", "eval/preference.csv")
+KEPT = ("run.json", "eval/availability.csv", "eval/preference.csv")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def write_tables(root: str | Path, numbers: Iterable[int]) -> list[Path]:
 
 
 def collect(root: str | Path, target: str | Path) -> int:
-    """Copy what is small of the finished runs: record, settings, masks, preferences, scores (compressed).
+    """Copy what is small of the finished runs: record, masks, preferences, scores (compressed).
 
     Returns:
         The number of runs.

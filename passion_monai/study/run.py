@@ -125,6 +125,7 @@ class RunFolder:
             "seed": self.run.seed,
             "status": status,
             "fingerprint": self.run.fingerprint,
+            "settings": self.run.settings,
             **facts,
         }
         with whole_file(self.path / "run.json") as draft:
