@@ -45,6 +45,11 @@ KINDS = {
         True, "images with a wrong number of axes", "one volume per file; a 4-D file needs a dataset.json or --channels"
     ),
     "affine": Kind(True, "affines that cannot be inverted", "repair the header (sform, qform) from the original scan"),
+    "header": Kind(
+        False,
+        "headers that contradict themselves",
+        "pixdim fits the qform, not the sform, so training takes the qform: write the affine that you mean into both",
+    ),
     "not-finite": Kind(True, "NaN or infinite voxels", "replace them (0 outside of the scan) or leave the file out"),
     "small": Kind(True, "cases smaller than the training crop", "train with a smaller --roi_size, or pad the scans"),
     "grid": Kind(

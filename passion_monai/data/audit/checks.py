@@ -75,6 +75,8 @@ def check_case(
             sound[path] = facts[path]
         else:
             yield Finding(*problem, case, (path,))
+        if facts[path].contradicts and facts[path].invertible:
+            yield Finding("header", f"{path}: read as {_grid(facts[path])}", case, (path,))
         if problem is None and key != "label" and facts[path].low == facts[path].high:
             yield Finding("empty", f"{path}: every voxel is {facts[path].low:g}", case, (path,))
     yield from _grids(item, sound)

@@ -12,6 +12,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from monai.data.utils import correct_nifti_header_if_necessary
 from monai.transforms import LoadImage
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import aff2axcodes, io_orientation
@@ -32,8 +33,9 @@ class ImageFacts:
 
     Args:
         shape: as stored, without the channel axis when one channel is meant.
-        affine: (4, 4), voxel to mm in RAS; zeros when the file cannot be read.
+        affine: (4, 4), voxel to mm in RAS, as training reads it; zeros when the file cannot be read.
         error: why it cannot be read, else empty.
+        contradicts: the header's sform is not the one that training reads, because its pixdim says otherwise.
         num_bad: voxels that are NaN or infinite.
         low: smallest finite value.
         high: largest finite value.
@@ -44,6 +46,7 @@ class ImageFacts:
     shape: tuple[int, ...] = ()
     affine: tuple[tuple[float, ...], ...] = ((0.0,) * 4,) * 4
     error: str = ""
+    contradicts: bool = False
     num_bad: int = 0
     low: float = 0.0
     high: float = 0.0
@@ -102,7 +105,7 @@ def read_images(paths: Mapping[str, bool], jobs: int = 1, progress: bool = True)
 
 def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> Iterator[tuple[str, ImageFacts]]:
     try:
-        array, affine = _read(file)
+        array, affine, contradicts = _read(file)
     except _UNREADABLE as error:
         reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}" if str(error) else "empty"
         yield from ((path, ImageFacts(error=reason)) for path in wanted)
@@ -110,23 +113,25 @@ def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> It
     for path in wanted:
         channel = file_and_channel(path)[1]
         if channel is None:
-            yield path, _measured(array, affine, is_label[path])
+            yield path, _measured(array, affine, contradicts, is_label[path])
         elif array.ndim == 4 and channel < array.shape[-1]:
-            yield path, _measured(array[..., channel], affine, is_label[path])
+            yield path, _measured(array[..., channel], affine, contradicts, is_label[path])
         else:
             yield path, ImageFacts(error=f"its shape is {array.shape}: there is no channel {channel}")
 
 
-def _read(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Values and affine; nibabel is asked itself because MONAI turns all to float32 and repairs some headers."""
+def _read(file: Path) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Values, affine, and whether MONAI changes what is stored; nibabel is asked because MONAI turns all to float32."""
     if file.name.endswith((".nii", ".nii.gz")):
         image: Any = nib.load(file)
-        return np.asanyarray(image.dataobj), np.asarray(image.affine, dtype=float)
+        array, stored = np.asanyarray(image.dataobj), np.array(image.affine, dtype=float)
+        affine = np.array(correct_nifti_header_if_necessary(image).affine, dtype=float)  # as MONAI's reader does
+        return array, affine, not np.allclose(affine, stored)
     image = LoadImage(image_only=True)(file)
-    return image.numpy(), np.asarray(image.affine, dtype=float)
+    return image.numpy(), np.asarray(image.affine, dtype=float), False
 
 
-def _measured(array: np.ndarray, affine: np.ndarray, is_label: bool) -> ImageFacts:
+def _measured(array: np.ndarray, affine: np.ndarray, contradicts: bool, is_label: bool) -> ImageFacts:
     num_bad, finite = 0, array
     if np.issubdtype(array.dtype, np.inexact):
         good = np.isfinite(array)
@@ -138,6 +143,7 @@ def _measured(array: np.ndarray, affine: np.ndarray, is_label: bool) -> ImageFac
     return ImageFacts(
         shape=tuple(int(n) for n in array.shape),
         affine=tuple(tuple(float(x) for x in row) for row in affine),
+        contradicts=contradicts,
         num_bad=num_bad,
         low=low,
         high=high,

@@ -37,11 +37,19 @@ def cases(root: Path, num: int = 3, names=NAMES, first: int = 0, labels: bool = 
 def change(path: Path, array=None, affine=None) -> None:
     """Another array or affine in a file."""
     old = nib.load(path)
-    header = None if array is None or np.asarray(array).dtype != old.get_data_dtype() else old.header
-    new = nib.Nifti1Image(old.dataobj if array is None else array, old.affine if affine is None else None, header)
-    if affine is not None:
-        new.header.set_sform(affine, code=1)
-        new.header["qform_code"] = 0
+    array = np.asanyarray(old.dataobj) if array is None else array
+    nib.save(nib.Nifti1Image(array, old.affine if affine is None else affine), path)
+
+
+def bend(path: Path, sform: np.ndarray, keep_qform: bool) -> None:
+    """An sform that pixdim knows nothing of; the qform stays as it is, or is no help either."""
+    old = nib.load(path)
+    image = nib.Nifti1Image(np.asanyarray(old.dataobj), old.affine)
+    image.header.set_sform(sform, code=1)
+    if not keep_qform:
+        image.header["qform_code"] = 0
+        image.header["pixdim"][1:4] = np.linalg.norm(sform[:3, :3], axis=0)
+    new = nib.Nifti1Image(image.dataobj, None, image.header)
     nib.save(new, path)
 
 

@@ -9,7 +9,7 @@ import pytest
 from passion_monai.data.audit import Coding, Crop, audit_data, audit_json, audit_text
 from passion_monai.data.case_names import patient_of
 from passion_monai.data.findings import KINDS
-from tests.data.audit.make import cases, change, decathlon, image, label
+from tests.data.audit.make import bend, cases, change, decathlon, image, label
 from tests.data.helpers import data_list, real_cases, write
 
 CODING = Coding({0: 0, 1: 1, 2: 2, 3: 3, 4: 3}, ["background", "NCR", "ED", "ET"])
@@ -88,8 +88,9 @@ SPOILT = {
     "truncated": (cut, {"unreadable"}),
     "4-D": (lambda r: write(r / "c0/c0_t1.nii.gz", np.stack([image(1)] * 2, axis=-1)), {"axes"}),
     "2-D": (lambda r: write(r / "c0/c0_t1.nii.gz", image(1)[0]), {"axes"}),
-    "affine": (lambda r: change(r / "c0/c0_t1.nii.gz", affine=SINGULAR), {"affine"}),
-    "label affine": (lambda r: change(r / "c0/c0_seg.nii.gz", affine=SINGULAR), {"affine"}),
+    "affine": (lambda r: bend(r / "c0/c0_t1.nii.gz", SINGULAR, keep_qform=False), {"affine"}),
+    "label affine": (lambda r: bend(r / "c0/c0_seg.nii.gz", SINGULAR, keep_qform=False), {"affine"}),
+    "contradiction": (lambda r: bend(r / "c0/c0_t1.nii.gz", SINGULAR * 2, keep_qform=True), {"header"}),
     "grid": (another_grid, {"grid"}),
     "shape": (lambda r: write(r / "c0/c0_t1.nii.gz", image(1, (6, 7, 9))), {"grid"}),
     "label grid": (lambda r: write(r / "c0/c0_seg.nii.gz", label(shape=(6, 7, 9))), {"grid"}),
