@@ -32,7 +32,12 @@ def infer(root, **values):
 def test_label_maps_in_each_scans_own_grid(trained, scans, tmp_path):
     done = infer(trained[0], dataset_dir=scans, output_dir=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["case_a_seg.nii.gz", "case_b_seg.nii.gz"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "case_a_seg.json",
+        "case_a_seg.nii.gz",
+        "case_b_seg.json",
+        "case_b_seg.nii.gz",
+    ]
     for case in ("case_a", "case_b"):
         labels, scan = (
             nibabel.load(tmp_path / f"{case}_seg.nii.gz"),
@@ -44,6 +49,10 @@ def test_label_maps_in_each_scans_own_grid(trained, scans, tmp_path):
         assert set(np.unique(labels.get_fdata())) <= {0, 1, 2, 4}
     assert "case_a from flair+t1ce+t1+t2" in done.stdout
     assert "case_b from flair+t1 " in done.stdout
+    record = json.loads((tmp_path / "case_b_seg.json").read_text())
+    assert record["modalities"] == ["flair", "t1"]
+    assert record["reliability"]["data"] == "brain phantom"
+    assert "flair+t1 was never seen in training" in record["warnings"][0]
 
 
 @pytest.mark.slow
@@ -60,7 +69,7 @@ def test_a_data_list_and_no_silent_overwriting(trained, scans, tmp_path):
     (tmp_path / "list.json").write_text(json.dumps(listing))
     values = {"dataset_dir": scans, "data_list_file_path": tmp_path / "list.json", "output_dir": tmp_path / "out"}
     assert infer(trained[0], **values).returncode == 0
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["one_seg.nii.gz"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["one_seg.json", "one_seg.nii.gz"]
     again = infer(trained[0], **values)
     assert again.returncode != 0
     assert "results exist already" in again.stderr.strip().splitlines()[-1]

@@ -51,7 +51,7 @@ def made(tmp_path_factory):
     write_series(root / "two_series", SCAN, uid="1.1")
     write_series(root / "two_series", SCAN, uid="1.2")
     write_series(root / "mixed", SCAN, uid="1.1", patient="one")
-    write_series(root / "mixed", SCAN, uid="1.1", patient="two")
+    write_series(root / "mixed", SCAN, uid="1.1", patient="two", skip=0)
     write_series(root / "gap", SCAN, skip=3)
     write_series(root / "anna", SCAN, uid="1.5", patient="anna")
     write_series(root / "bert", SCAN, uid="1.6", patient="bert")
@@ -152,7 +152,7 @@ def test_a_clear_error_and_nothing_left_behind(name, made, capsys, monkeypatch):
     monkeypatch.chdir(made)
     arguments, expected = CASES[name]
     arguments = arguments if "--bundle" in arguments else ["--bundle", "bright", *arguments]
-    arguments = arguments if "--output" in arguments else [*arguments, "-o", "out/result.nii.gz"]
+    arguments = arguments if "--output" in arguments else [*arguments, "-o", f"out/{name}.nii.gz"]
     before = files(made)
     assert re.search(expected, complaint(arguments, capsys))
     assert files(made) == before
