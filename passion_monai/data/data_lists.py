@@ -139,6 +139,9 @@ def _listed_item(entry: Mapping[str, Any], base: Path, modalities: Sequence[str]
         files = dict(zip(modalities, image, strict=True))
     elif image is not None:
         files = {"image": image}
+    for key, file in {**files, "label": entry.get("label")}.items():
+        if file is not None and not isinstance(file, str):
+            raise ValueError(f"{where}: {key!r} must be a path or null, found {file!r}")
     paths = {key: base / file for key, file in files.items() if file}
     if not paths:
         raise ValueError(f"{where} has no image: expected a path for at least one of {list(modalities)}")

@@ -121,6 +121,11 @@ def write_split(
     raise_first_error(data.layout.findings)
     check_disjoint(data.layout.sections)
     items = [item for part in data.layout.sections.values() for item in part]
+    whole = [item["case"] for item in items if "image" in item]
+    if whole:
+        raise ValueError(
+            f"cases with all modalities in one file: {few(whole)}; split the list of `passion audit --write`"
+        )
     lists = split_cases([item for item in items if "label" in item], plan)
     files = dict(_files(lists, plan, data.root, data.modalities))
     there = [name for name in (*files, "split.json") if (folder / name).exists()]

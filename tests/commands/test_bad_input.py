@@ -127,6 +127,16 @@ SPLIT = {
         listed({"training": [ENTRY], "test": [ENTRY]}),
         "case 'c0' is in training and in test",
     ),
+    "a number as path": (
+        "split",
+        listed({"training": [ENTRY, {**OTHER, "t1": 5}]}),
+        r"training\[1\]: 't1' must be a path or null, found 5",
+    ),
+    "all modalities in one file": (
+        "split --modalities t1,t2",
+        listed({"training": [{**ENTRY, "image": "c0/c0_t1.nii.gz"}]}),
+        "cases with all modalities in one file: c0; split the list of",
+    ),
     "section is no list": ("split --modalities t1", listed({"training": {"a": ENTRY}}), "must be a list of cases"),
     "unknown option": ("split --fraction .5,.5", same, "unknown option --fraction, did you mean --fractions"),
 }

@@ -156,13 +156,9 @@ def _images(audit: Audit) -> Iterator[str]:
     facts = [found for found in audit.facts.values() if not found.error]
     placed = [found for found in facts if len(found.shape) == 3 and found.invertible]
     files = len({file_and_channel(path)[0] for path in audit.facts})
+    unreadable = len(audit.facts) - len(facts)
     rows = [
-        (
-            "files",
-            f"{files}, {_count(len(audit.facts) - len(facts), 'unreadable one')}"
-            if len(facts) < len(audit.facts)
-            else str(files),
-        ),
+        ("files", f"{files}, {unreadable} unreadable" if unreadable else str(files)),
         ("shapes", _tally(Counter("x".join(map(str, found.size)) for found in facts))),
         ("spacings", _tally(Counter("x".join(f"{size:g}" for size in found.spacing) for found in placed)) + " mm"),
         ("orientations", _tally(Counter(found.orientation for found in placed))),

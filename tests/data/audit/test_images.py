@@ -4,9 +4,10 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
+from monai.transforms import LoadImage
 
 from passion_monai.data.audit.images import MAX_VALUES, read_images
-from tests.data.audit.make import image, label
+from tests.data.audit.make import bend, image, label
 from tests.data.helpers import write
 
 
@@ -78,6 +79,16 @@ def test_an_affine_that_is_not_invertible(tmp_path):
     flat.header.set_sform(np.diag([1.0, 1.0, 0.0, 1.0]), code=1)
     nib.save(flat, tmp_path / "a.nii")
     assert not facts(tmp_path / "a.nii").invertible
+
+
+def test_the_affine_is_the_one_that_training_reads(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    write(path, image(1), np.diag([1.0, 1.0, 3.0, 1.0]))
+    assert not facts(path).contradicts
+    bend(path, np.diag([2.0, 2.0, 2.0, 1.0]), keep_qform=True)
+    assert facts(path).contradicts
+    assert facts(path).spacing == (1, 1, 3)
+    assert np.allclose(facts(path).affine, LoadImage(image_only=True)(path).affine)
 
 
 def test_channels_of_one_file_are_read_together(tmp_path):

@@ -24,7 +24,7 @@ def test_the_text_says_what_is_there_and_what_to_do(audit):
     assert "BraTS names (CASE_flair.nii.gz); modalities flair, t1ce, t1, t2" in text
     assert "training         3         3         2   flair 0.000  t1ce 0.000  t1 0.000  t2 0.333" in text
     assert "  flair+t1ce+t1       1   c3" in text
-    assert "files         19, 1 unreadable one" in text
+    assert "files         19, 1 unreadable" in text
     assert "4 ET (3)" in text
     assert "ERROR   files that cannot be read (1): damaged or no image" in text
     assert "    c2/c2_seg.nii.gz: 9; the coding has 0, 1, 2, 3, 4" in text

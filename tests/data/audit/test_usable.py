@@ -16,6 +16,7 @@ CROP = Crop([6, 6, 6], [1.0, 1.0, 1.0])
 MODALITIES = ["flair", "t1ce", "t1", "t2"]
 # what only the user can decide, and data without anything to train on
 KEPT = {
+    "header",
     "label-merged",
     "label-empty",
     "same-file",
