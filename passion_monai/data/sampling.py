@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from monai.data import DistributedSampler
 from torch import Tensor
-from torch.utils.data import Dataset
 
 __all__ = ["CaseSampler"]
 
@@ -23,7 +22,7 @@ class CaseSampler(DistributedSampler):
     (MONAI's `DistributedWeightedRandomSampler` draws from a rank's own share, from a generator that goes on.)
 
     Args:
-        dataset: the cases.
+        dataset: the cases, anything with a length.
         num_replicas: training processes.
         rank: of this process.
         seed: of the order.
@@ -43,14 +42,14 @@ class CaseSampler(DistributedSampler):
 
     def __init__(
         self,
-        dataset: Dataset | Sequence[Any],
+        dataset: Any,
         num_replicas: int = 1,
         rank: int = 0,
         seed: int = 0,
         combinations: Tensor | None = None,
     ) -> None:
         super().__init__(dataset=dataset, num_replicas=num_replicas, rank=rank, shuffle=True, seed=seed)
-        self.weights = None if combinations is None else _weights(combinations, len(dataset))  # type: ignore[arg-type]
+        self.weights = None if combinations is None else _weights(combinations, len(dataset))
 
     def __iter__(self) -> Iterator[int]:
         """The indices of this rank in this epoch."""

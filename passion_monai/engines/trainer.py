@@ -70,12 +70,12 @@ class IncompleteTrainer(SupervisedTrainer):
         self.add_event_handler(IterationEvents.LOSS_COMPLETED, _add_terms)
         self._register_handlers(train_handlers or [])
 
-    def run(self) -> None:
+    def run(self) -> None:  # type: ignore[override]
         """Train up to ``max_epochs``, with the given scaler: MONAI's own `run` makes one that knows nothing."""
         if self.given_scaler is None:
             super().run()
         else:
-            self.scaler = self.given_scaler
+            self.scaler = self.given_scaler  # type: ignore[assignment]
             Workflow.run(self)
 
 
