@@ -49,8 +49,9 @@ def evaluate(
         given, lacking = ("predictions", "references") if predictions is not None else ("references", "predictions")
         raise ValueError(f"--{given} is given without --{lacking}: label maps are scored against references")
     if predictions is None:
-        elsewhere = {} if output is None else {"eval_dir": str(Path(str(output)) / "eval")}
-        _evaluate_model(bundle, {**elsewhere, **options})
+        folder = None if output is None else str(Path(str(output)) / "eval")
+        given = {"eval_dir": folder, "regions": regions, "modalities": modalities}
+        _evaluate_model(bundle, {**{key: value for key, value in given.items() if value is not None}, **options})
         return
     if options:
         raise ValueError(f"options that label maps do not have: {', '.join(f'--{name}' for name in options)}")

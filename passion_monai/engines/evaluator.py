@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from ignite.metrics import Metric
 from monai.data import MetaTensor
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from passion_monai.data import subset_name
 from passion_monai.metrics import SubsetTable, score_case
+from passion_monai.metrics.statistics import nan_mean
 
 from .inferers import SubsetInferer
 
@@ -74,7 +74,7 @@ class SubsetScores(Metric):
             self.table = SubsetTable(self.modalities, list(self.regions))
             for rows in gathered:
                 self.table.extend(rows)
-        return float(np.nanmean(self.table.averages("dice")))
+        return nan_mean(self.table.averages("dice").tolist())
 
 
 class SubsetEvaluator(SupervisedEvaluator):

@@ -72,7 +72,8 @@ def _bars(axes: Axes, members: dict[int, Run], place: int, number: int, metric: 
     name = next(iter(members.values())).method
     axes.bar(left, means, width=0.72 / number, yerr=reach, label=name, edgecolor="white", ecolor="#333333", **look)
     for x, mean, top in zip(left, means, means + np.nan_to_num(reach[1]), strict=True):
-        axes.annotate(f"{mean:.1f}", (x, top), (0, 3), textcoords="offset points", ha="center", fontsize=7, rotation=90)
+        look = {"ha": "center", "va": "bottom", "fontsize": 7, "rotation": 90}
+        axes.annotate(f"{mean:.1f}", (x, top), (0, 3), textcoords="offset points", **look)
 
 
 @styled

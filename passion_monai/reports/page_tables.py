@@ -50,12 +50,16 @@ def paper_sheets(runs: Sequence[Run]) -> tuple[list[Named], list[str]]:
     runs = [run for run in runs if run.missing_rates != "unknown"]  # scored label maps say nothing of a training
     for backbone, members in _by(runs, lambda run: run.backbone).items():
         try:
-            found.append(Named(f"table1-{slug(backbone)}", missing_rates_sheet(members)))
+            sheet = missing_rates_sheet(members)
+            sheet.title = f"{sheet.title} ({backbone})"
+            found.append(Named(f"table1-{slug(backbone)}", sheet))
         except ValueError as error:
             left_out.append(f"Table 1 of {backbone}: {error}.")
     for dataset, members in _by(runs, lambda run: run.dataset).items():
         try:
-            found.append(Named(f"table3-{slug(dataset)}", subset_sheet(members)))
+            sheet = subset_sheet(members)
+            sheet.title = f"{sheet.title} ({dataset})"
+            found.append(Named(f"table3-{slug(dataset)}", sheet))
         except ValueError as error:
             left_out.append(f"Table 3 of {dataset}: {error}.")
     return found, left_out
