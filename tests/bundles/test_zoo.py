@@ -1,8 +1,10 @@
 """The restated checks of the model zoo: both bundles pass them, and every way of breaking a bundle is named."""
 
+import ast
 import json
 import re
 import shutil
+import sys
 
 import pytest
 
@@ -143,3 +145,23 @@ def test_a_network_that_is_not_what_metadata_says_is_found(source, tmp_path):
 def test_both_bundles_require_the_same_packages():
     first, second = (json.loads((REPOSITORY / "bundles" / b / "configs/metadata.json").read_text()) for b in BUNDLES)
     assert first["required_packages_version"] == second["required_packages_version"]
+
+
+def imported_at_once():
+    """Packages that some module of ours imports when it is itself imported, but for the commands and studies."""
+    found = set()
+    for path in (REPOSITORY / "passion_monai").rglob("*.py"):
+        if not {"commands", "study"} & set(path.parts):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                    found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"passion_monai"}
+
+
+def test_what_a_bundle_needs_is_in_its_metadata():
+    meta = json.loads((REPOSITORY / "bundles" / BUNDLES[0] / "configs/metadata.json").read_text())
+    required = {name.replace("pytorch-", "") for name in meta["required_packages_version"]}
+    with_torch_and_matplotlib = {"jinja2", "PIL"}
+    assert imported_at_once() - {"torch", "monai", "numpy"} - with_torch_and_matplotlib <= required
