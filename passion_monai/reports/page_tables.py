@@ -10,7 +10,7 @@ from passion_monai.reports.comparisons import comparison_sheet
 from passion_monai.reports.interval_tables import interval_sheet, overview_sheet
 from passion_monai.reports.runs import Run
 from passion_monai.reports.sheet import Sheet
-from passion_monai.reports.tables import missing_rates_sheet, subset_sheet
+from passion_monai.reports.tables import ablation_sheet, missing_rates_sheet, subset_sheet
 
 __all__ = ["Named", "comparisons", "overviews", "paper_sheets", "run_sheets", "slug"]
 
@@ -44,10 +44,21 @@ def overviews(runs: Sequence[Run], hd: str, convention: str) -> list[Named]:
 
 
 def paper_sheets(runs: Sequence[Run]) -> tuple[list[Named], list[str]]:
-    """The layouts of the paper's Tables 1 and 3 by data set and backbone, and why some of them are not there."""
+    """The layouts of the paper's Tables 1 to 3 by data set and backbone, and why some of them are not there.
+
+    Runs of an ablation, which name the parts of PASSION that are on, are in Table 2 only.
+    """
     found: list[Named] = []
     left_out: list[str] = []
     runs = [run for run in runs if run.missing_rates != "unknown"]  # scored label maps say nothing of a training
+    parts, runs = [run for run in runs if run.parts is not None], [run for run in runs if run.parts is None]
+    for backbone, members in _by(parts, lambda run: run.backbone).items():
+        try:
+            sheet = ablation_sheet(members)
+            sheet.title = f"{sheet.title} ({backbone})"
+            found.append(Named(f"table2-{slug(backbone)}", sheet))
+        except ValueError as error:
+            left_out.append(f"Table 2 of {backbone}: {error}.")
     for backbone, members in _by(runs, lambda run: run.backbone).items():
         try:
             sheet = missing_rates_sheet(members)

@@ -12,11 +12,12 @@ from typing import Any
 from passion_monai.data.messages import few
 from passion_monai.metrics.statistics import nan_mean
 from passion_monai.metrics.table import SubsetTable
+from passion_monai.reports.paper_numbers import PARTS
 from passion_monai.reports.runs import Run
 
 __all__ = ["RunFolder", "find_runs", "group_runs", "read_run"]
 
-LOOK_FOR = "models/training.json (a training) or eval/scores.csv (an evaluation)"
+LOOK_FOR = "models/training.json (a training), eval/scores.csv (an evaluation) or run.json (a run of a study)"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class RunFolder:
     Attributes:
         path: the folder.
         settings: what was trained, from ``models/training.json``; empty when only predictions were scored.
+        record: where a run stands in a study, from ``run.json``; empty when it is of none.
         facts: what was scored, from ``eval/evaluation.json``; empty in older runs and before the evaluation.
         table: scores of the cases so far; None when there is none.
         status: ``finished``, or how far it is.
@@ -33,6 +35,7 @@ class RunFolder:
 
     path: Path
     settings: dict[str, Any]
+    record: dict[str, Any]
     facts: dict[str, Any]
     table: SubsetTable | None
     status: str
@@ -44,24 +47,34 @@ class RunFolder:
 
     @property
     def method(self) -> str:
-        """Name of the method, with its variant when it is not the paper's."""
-        name = str(self.settings.get("method", self.path.name))
+        """Name of the method, with its variant when it is not the paper's; of an ablation, the parts that are on."""
+        if self.record.get("parts"):
+            return "baseline" if self.record["parts"] == "none" else str(self.record["parts"])
+        name = str(self.record.get("method") or self.settings.get("method", self.path.name))
         variant = self.settings.get("variant", "paper")
         return name if variant == "paper" else f"{name} ({variant})"
 
     @property
     def backbone(self) -> str:
         """Name of the backbone."""
-        return str(self.settings.get("backbone", "unknown backbone"))
+        return str(self.record.get("backbone") or self.settings.get("backbone", "unknown backbone"))
+
+    @property
+    def seed(self) -> int | None:
+        """The run's seed."""
+        return self.record.get("seed", self.settings.get("seed"))
 
     @property
     def data(self) -> str:
         """What the cases are called."""
-        return str(self.facts.get("data") or self.settings.get("data") or "unnamed data")
+        named = (self.record.get("dataset"), self.facts.get("data"), self.settings.get("data"), "unnamed data")
+        return str(next(filter(None, named)))
 
     @property
     def missing_rates(self) -> str:
-        """``PDT``, or the realised rates as per cent in the order of the modalities."""
+        """``PDT``, a study's name for the rates, or the realised ones as per cent in the order of the modalities."""
+        if self.record.get("rates"):
+            return str(self.record["rates"])
         rates = self.settings.get("missing_rates")
         if not rates:
             return "unknown"
@@ -106,22 +119,24 @@ def read_run(path: str | Path) -> RunFolder:
     folder = Path(path)
     if not _is_run(folder):
         raise ValueError(f"{folder} is no run: expected {LOOK_FOR}; found {_contents(folder)}")
-    settings, facts = _json(folder / "models" / "training.json"), _json(folder / "eval" / "evaluation.json")
+    names = ("models/training.json", "run.json", "eval/evaluation.json")
+    settings, record, facts = (_json(folder / name) for name in names)
     parts = [SubsetTable.from_csv(part) for part in sorted((folder / "eval" / "scores.parts").glob("[!.]*.csv"))]
     whole = folder / "eval" / "scores.csv"
     if parts:
         table = parts[0]
         for part in parts[1:]:
             table.extend(part.rows)
-        return RunFolder(
-            folder, settings, facts, table, f"scored {len(table.cases)} of {facts.get('cases', '?')} cases"
-        )
+        status = f"scored {len(table.cases)} of {facts.get('cases', '?')} cases"
+        return RunFolder(folder, settings, record, facts, table, status)
     if whole.is_file():
         table = SubsetTable.from_csv(whole)
         if not table.rows:
             raise ValueError(f"{whole} holds no score: evaluate again")
-        return RunFolder(folder, settings, facts, table, "finished")
-    return RunFolder(folder, settings, facts, None, _progress(folder, settings))
+        return RunFolder(folder, settings, record, facts, table, "finished")
+    ended = {"failed": "failed, see its log.txt: ", "stopped": "stopped: ", "waiting": "waiting: "}
+    status = ended.get(str(record.get("status")), "") + _progress(folder, settings)
+    return RunFolder(folder, settings, record, facts, None, status)
 
 
 def group_runs(folders: Sequence[RunFolder]) -> list[tuple[Run, list[RunFolder]]]:
@@ -137,7 +152,7 @@ def group_runs(folders: Sequence[RunFolder]) -> list[tuple[Run, list[RunFolder]]
             groups.setdefault((*same, *one.table.modalities, *one.table.regions), []).append(one)
     named: list[tuple[str, list[RunFolder]]] = []
     for members in groups.values():
-        seeds = [one.settings.get("seed") for one in members]
+        seeds = [one.seed for one in members]
         alone = len(set(seeds)) < len(seeds)
         named += (
             [(f"{one.method}, {one.path.name}", [one]) for one in members] if alone else [(members[0].method, members)]
@@ -159,11 +174,19 @@ def case_scores(table: SubsetTable) -> list[tuple[str, float, int]]:
 def _run(method: str, members: Sequence[RunFolder]) -> Run:
     first = members[0]
     tables = [one.table for one in members if one.table is not None]
-    return Run(tables, method, first.missing_rates, first.backbone, first.data)
+    return Run(tables, method, first.missing_rates, first.backbone, first.data, _parts(first.record.get("parts")))
+
+
+def _parts(name: str | None) -> tuple[bool, bool, bool, bool] | None:
+    """``pixel+beta`` as PASSION's four switches."""
+    if name is None:
+        return None
+    pixel, proto, delta, beta = (part in name.split("+") for part in PARTS)
+    return pixel, proto, delta, beta
 
 
 def _is_run(folder: Path) -> bool:
-    files = ("models/training.json", "eval/scores.csv", "eval/evaluation.json")
+    files = ("models/training.json", "eval/scores.csv", "eval/evaluation.json", "run.json")
     return folder.is_dir() and any((folder / name).is_file() for name in files)
 
 

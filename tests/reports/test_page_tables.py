@@ -33,6 +33,13 @@ def test_a_layout_that_cannot_be_made_is_named():
     assert left_out == ["Table 3 of BraTS2020: runs of one table must have the same data set, modalities and regions."]
 
 
+def test_an_ablation_is_table_2():
+    off, on = run("baseline", parts=(False,) * 4), run("pixel", parts=(True, False, False, False))
+    found, left_out = paper_sheets([off, on])
+    assert [named.name for named in found] == ["table2-mmformer"]
+    assert left_out == []
+
+
 def test_label_maps_are_in_no_table_of_the_paper():
     assert paper_sheets([run("predictions", missing_rates="unknown")]) == ([], [])
     assert overviews([], "hd95", "brats") == []

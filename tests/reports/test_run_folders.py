@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_runs_that_are_not_finished(tmp_path):
     assert (found.status, found.finished) == ("scored 2 of 6 cases", False)
     assert found.table.cases == whole.cases[:2]
     assert group_runs([found]) == []
+
+
+def test_a_run_of_a_study_says_where_it_stands(tmp_path):
+    run = make_run(tmp_path / "a")
+    record = {"row": "table2", "dataset": "BraTS2020", "rates": "s,m,l", "method": "passion", "backbone": "mmformer"}
+    write(run / "run.json", json.dumps({**record, "parts": "pixel+beta", "seed": 3, "status": "finished"}))
+    shutil.rmtree(run / "models")
+    found = read_run(run)
+    assert (found.seed, found.data, found.missing_rates, found.method) == (3, "BraTS2020", "s,m,l", "pixel+beta")
+    assert group_runs([found])[0][0].parts == (True, False, False, True)
+    write(run / "run.json", json.dumps({**record, "status": "failed"}))
+    (run / "eval" / "scores.csv").unlink()
+    assert read_run(run).status == "failed, see its log.txt: trained 2 of ? epochs"
 
 
 def test_pmr_has_no_preference_to_draw(tmp_path):
