@@ -82,7 +82,7 @@ def test_a_network_that_cannot_be_scripted_is_answered_with_another_format(tmp_p
 def test_onnx_of_a_published_backbone_in_3d(tmp_path):
     need("onnx")
     torch.manual_seed(0)
-    network = RFNet(spatial_dims=3, num_modalities=4, num_classes=4, channels=(2, 3, 4), gate_dim=8)
+    network = RFNet(spatial_dims=3, num_modalities=2, num_classes=3, channels=(2, 3, 4), gate_dim=8)
     assert export_model(network, tmp_path / "model.onnx", "onnx") < 1e-4
 
 
