@@ -72,9 +72,8 @@ def main() -> None:
     table = scores(options.task, setting(options.task, options.setting) | json.loads(options.overrides))
     regions, means = table.regions, 100 * table.mean("dice")
     paper = [paper_subsets(region, options.setting, "mmformer", table.subsets) or [] for region in regions]
-    print(
-        f"{options.task} {options.setting}, {time.process_time() - start:.0f} s of one core; {'/'.join(regions)}: ours, paper's"
-    )
+    spent = time.process_time() - start
+    print(f"{options.task} {options.setting}, {spent:.0f} s of one core; {'/'.join(regions)}: ours, paper's")
     for i, (name, row) in enumerate(zip(table.subsets, means.tolist(), strict=True)):
         printed = [f"{column[i]:5.1f}" for column in paper if column]
         print(f"{name:20} {'/'.join(f'{v:5.1f}' for v in row)}   {'/'.join(printed)}")

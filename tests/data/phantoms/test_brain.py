@@ -78,6 +78,34 @@ def test_levers_do_what_they_say():
     assert np.median(np.abs(np.diff(calm, axis=0))) < 0.3 * np.median(np.abs(np.diff(rough, axis=0)))
 
 
+def roughness(case, key):
+    """Median difference of neighbours in the middle of the brain."""
+    return np.median(np.abs(np.diff(case[key][30:60, 30:70].astype(float), axis=0)))
+
+
+def test_single_modalities_can_be_made_worse_and_the_others_stay_as_they_are():
+    plain = draw(SLICES, 0)
+    noisy = draw(replace(SLICES, noise_factors={"t1": 4.0}), 0)
+    blurred = draw(replace(SLICES, blur={"t1": 6.0}, noise=0.0), 0)
+    biased = draw(replace(SLICES, bias_factors={"t1": 5.0}), 0)
+    assert roughness(noisy, "t1") > 2 * roughness(plain, "t1")
+    assert roughness(blurred, "t1") < 0.5 * roughness(draw(replace(SLICES, noise=0.0), 0), "t1")
+    assert np.abs(biased["t1"].astype(float) - plain["t1"]).mean() > 20
+    for changed in (noisy, biased):
+        assert all(np.array_equal(changed[key], plain[key]) for key in ("flair", "t1ce", "t2", "seg"))
+    with pytest.raises(ValueError, match=r"blur names the unknown modality 't1c': did you mean 't1(ce)?'"):
+        replace(SLICES, blur={"t1c": 1.0})
+
+
+def test_the_core_can_be_made_like_oedema():
+    quiet = replace(SLICES, noise=0.0, texture=0.0, bias=0.0, tissue_jitter=0.0, without_necrosis=0.0)
+    plain, alike = (draw(replace(quiet, core_contrast=share), 1) for share in (1.0, 0.0))
+    necrosis, oedema = plain["seg"] == 1, plain["seg"] == 2
+    assert necrosis.sum() > 20
+    difference = [abs(np.median(case["t2"][necrosis]) - np.median(case["t2"][oedema])) for case in (plain, alike)]
+    assert difference[1] < 0.5 * difference[0]
+
+
 def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*.nii.gz")}
 
