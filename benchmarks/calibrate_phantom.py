@@ -42,7 +42,7 @@ def parser_for(task: str, overrides: dict[str, Any], folder: str) -> ConfigParse
     config.read_config([str(ROOT / path) for path in CONFIGS[task]])
     config["bundle_root"], config["output_dir"] = str(Path(tempfile.gettempdir()) / "passion_calibration"), folder
     config["train#handlers"] = [h for h in config["train#handlers"] if "Progress" not in h["_target_"]]
-    for key, value in {"method": "baseline", **overrides}.items():
+    for key, value in {"backbone": "mmformer_small", "method": "baseline", **overrides}.items():
         config[key] = value
     config.parse()
     return config
