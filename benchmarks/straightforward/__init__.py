@@ -6,8 +6,8 @@ purpose: layers are PyTorch's own, temporaries are dropped, nothing is computed 
 twice. Parameters have the names of the package's networks, so one state dict fits both.
 """
 
-from benchmarks.straightforward.mmformer import MMFormer
 from benchmarks.straightforward.m2ftrans import M2FTrans
+from benchmarks.straightforward.mmformer import MMFormer
 from benchmarks.straightforward.rfnet import RFNet
 from benchmarks.straightforward.step import loss_of_step
 

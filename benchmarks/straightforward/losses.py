@@ -12,7 +12,9 @@ TEMPERATURE, FLOOR = 4.0, 0.005
 
 
 def upsampled(x: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(x, like.shape[2:], mode="trilinear", align_corners=True) if x.shape[2:] != like.shape[2:] else x
+    return (
+        F.interpolate(x, like.shape[2:], mode="trilinear", align_corners=True) if x.shape[2:] != like.shape[2:] else x
+    )
 
 
 def dice_and_cross_entropy(p: Tensor, onehot: Tensor) -> Tensor:

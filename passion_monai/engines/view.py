@@ -6,10 +6,12 @@ of it leaves gradients unsynchronised without a word.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from passion_monai.methods import Method
 from passion_monai.networks import Decoded, IncompleteSegmenter, TrainingOutput, students
@@ -26,6 +28,9 @@ class TrainingView(nn.Module):
             buffers hold per-rank sums that DistributedDataParallel must not broadcast.
         autocast: dtype of automatic mixed precision on any device, for example ``torch.bfloat16``; None computes in
             the parameters' precision. (MONAI's own ``amp=True`` is CUDA only.)
+        checkpoint: keep no intermediate results of the students and auxiliary decodings but the last student's, and
+            compute them again in the backward pass: the same numbers in less memory and more time
+            (``docs/performance.md``).
 
     Attributes:
         tracked: decode the students without gradient when the method does not read them, for `PreferenceTracker`. The
@@ -43,11 +48,18 @@ class TrainingView(nn.Module):
 
     method: Method
 
-    def __init__(self, backbone: IncompleteSegmenter, method: Method, autocast: torch.dtype | None = None) -> None:
+    def __init__(
+        self,
+        backbone: IncompleteSegmenter,
+        method: Method,
+        autocast: torch.dtype | None = None,
+        checkpoint: bool = False,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         object.__setattr__(self, "method", method)
         self.autocast = autocast
+        self.checkpoint = checkpoint
         self.tracked = False
         self.register_state_dict_post_hook(_without_prefix)
         self.register_load_state_dict_pre_hook(_with_prefix)
@@ -75,10 +87,13 @@ class TrainingView(nn.Module):
 
     def _students(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
         alone = torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device)
-        decoded: list[Decoded | None] = []
-        for m in range(rows.shape[1]):
+        decoded: list[Decoded | None] = [None] * rows.shape[1]
+        found = rows.any(dim=0).nonzero().flatten().tolist()
+        for m in found:
             chosen = _cases(features, rows[:, m])
-            decoded.append(self.backbone.decode(chosen, alone[m].expand(len(chosen[0]), -1)) if chosen else None)
+            presence = alone[m].expand(len(chosen[0]), -1)
+            again = self.checkpoint and m != found[-1]  # the last one's graph is the first to be freed
+            decoded[m] = _run(self.backbone.decode, chosen, presence, again=again)
         return decoded
 
     def _observed(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
@@ -90,7 +105,7 @@ class TrainingView(nn.Module):
         logits: list[Tensor | None] = []
         for m in range(available.shape[1]):
             chosen = [level[:, m : m + 1] for level in _cases(features, available[:, m])]
-            logits.append(self.backbone.auxiliary(chosen)[0] if chosen else None)
+            logits.append(_run(self.backbone.auxiliary, chosen, again=self.checkpoint)[0] if chosen else None)
         return logits
 
 
@@ -103,6 +118,10 @@ def _without_prefix(view: nn.Module, state: dict[str, Any], prefix: str, metadat
 def _with_prefix(view: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
     for name in [name for name in state if name.startswith(prefix)]:
         state[f"{prefix}backbone.{name.removeprefix(prefix)}"] = state.pop(name)
+
+
+def _run(decode: Callable[..., Any], *inputs: Any, again: bool) -> Any:
+    return checkpoint(decode, *inputs, use_reentrant=False) if again else decode(*inputs)
 
 
 def _cases(features: list[Tensor], rows: Tensor) -> list[Tensor]:

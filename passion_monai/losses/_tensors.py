@@ -6,9 +6,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-__all__ = ["check_filled", "class_masks", "full_precision", "modality_values", "resize", "select_cases"]
+__all__ = ["check_filled", "class_masks", "full_precision", "modality_values", "resize", "select_cases", "settled"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,6 +89,47 @@ def resize(x: Tensor, size: torch.Size) -> Tensor:
     if x.shape[2:] == size:
         return x
     return F.interpolate(x, size=tuple(size), mode=INTERPOLATION[x.ndim], align_corners=True)
+
+
+def settled(function: Callable[[Tensor], tuple[Tensor, ...]], prediction: Tensor) -> tuple[Tensor, ...]:
+    """``function(prediction)`` with its gradient computed at once, in place of the graph that would compute it later.
+
+    A loss makes a dozen maps as large as the prediction and autograd keeps most of them; its gradient is one. Only the
+    first result gets a gradient.
+
+    Args:
+        function: returns tensors ``(b,)``, whose entry b depends on ``prediction[b]`` alone.
+        prediction: ``(b, ...)``.
+
+    Example:
+        >>> z = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        >>> (values,) = settled(lambda z: (z.square().sum(dim=1),), z)
+        >>> (values * torch.tensor([1.0, 10.0])).sum().backward()
+        >>> z.grad
+        tensor([[ 2.,  4.],
+                [60., 80.]])
+    """
+    if not (torch.is_grad_enabled() and prediction.requires_grad):
+        return function(prediction)
+    leaf = prediction.detach().requires_grad_()
+    values, *others = function(leaf)
+    (gradient,) = torch.autograd.grad(values.sum(), leaf)
+    return _Settled.apply(prediction, values.detach(), gradient), *others
+
+
+class _Settled(torch.autograd.Function):
+    """Values whose gradient is known."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Tensor, values: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return values
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_values: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * of_values.to(gradient.dtype).view(-1, *[1] * (gradient.ndim - 1)), None, None
 
 
 def select_cases(x: Tensor, rows: Tensor) -> Tensor:

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from passion_monai.losses._tensors import check_filled, full_precision, modality_values, resize, select_cases
+from passion_monai.losses._tensors import (
+    check_filled,
+    full_precision,
+    modality_values,
+    resize,
+    select_cases,
+    settled,
+)
 from passion_monai.networks.contract import Decoded, TrainingOutput, students
 
 __all__ = ["DIRECTIONS", "modality_distillation", "pixel_distillation"]
@@ -138,10 +145,14 @@ def modality_distillation(
         logits = [None if decoded is None else _levels(decoded)[level] for decoded in output.unimodal]
         log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
 
-        def divergence(student: Tensor, cases: Tensor, log_teacher: Tensor = log_teacher) -> tuple[Tensor]:
-            log_student = _log_softened(student, temperature, floor, size)
+        def divergence(student: Tensor, cases: Tensor, log_teacher: Tensor = log_teacher) -> tuple[Tensor, ...]:
             shared = select_cases(log_teacher, cases)
-            return (_divergence(log_student, shared, temperature, direction, class_mean),)
+
+            def of(z: Tensor) -> tuple[Tensor]:
+                log_student = _log_softened(z, temperature, floor, size)
+                return (_divergence(log_student, shared, temperature, direction, class_mean),)
+
+            return settled(of, student)
 
         total = total + level_decay**level * modality_values(logits, rows, divergence)[0]
     return total

@@ -11,7 +11,14 @@ Reference:
 from torch import Tensor
 from torch.nn import functional as F
 
-from passion_monai.losses._tensors import check_filled, class_masks, full_precision, modality_values, select_cases
+from passion_monai.losses._tensors import (
+    check_filled,
+    class_masks,
+    full_precision,
+    modality_values,
+    select_cases,
+    settled,
+)
 from passion_monai.networks.contract import Decoded, TrainingOutput, students
 
 __all__ = ["class_prototypes", "modality_prototype_distillation", "prototype_distillation", "similarity_maps"]
@@ -171,8 +178,9 @@ def modality_prototype_distillation(
         classes = classes.all(dim=0).expand_as(classes)
     teacher_maps = _maps(output.fused.features.detach(), masks)
 
-    def gap(student: Decoded, cases: Tensor) -> tuple[Tensor, Tensor]:
-        return _map_gap(student.features, *(select_cases(x, cases) for x in (teacher_maps, masks, classes)))
+    def gap(student: Decoded, cases: Tensor) -> tuple[Tensor, ...]:
+        shared = [select_cases(x, cases) for x in (teacher_maps, masks, classes)]
+        return settled(lambda features: _map_gap(features, *shared), student.features)
 
     loss, distance = modality_values(output.unimodal, rows, gap, parts=2)
     return loss, distance

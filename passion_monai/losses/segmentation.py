@@ -17,6 +17,7 @@ from passion_monai.losses._tensors import (
     modality_values,
     resize,
     select_cases,
+    settled,
 )
 from passion_monai.losses.options import checked_floor, variant_options
 from passion_monai.networks.contract import Decoded, TrainingOutput
@@ -74,8 +75,12 @@ def _check_shapes(logits: Tensor, target: Tensor) -> None:
         )
 
 
-@full_precision
 def _logit_loss(logits: Tensor, masks: Tensor, floor: float) -> Tensor:
+    return settled(lambda z: (_loss_of_logits(z, masks, floor),), logits)[0]
+
+
+@full_precision
+def _loss_of_logits(logits: Tensor, masks: Tensor, floor: float) -> Tensor:
     if floor > 0:
         return _probability_loss(logits.softmax(dim=1), masks, floor)
     log_p = logits.log_softmax(dim=1)
@@ -174,8 +179,11 @@ class SegmentationLoss(nn.Module):
             total = total + self.level_decay**level * self._deep_loss(logits, masks)
         return total
 
-    @full_precision
     def _deep_loss(self, logits: Tensor, masks: Tensor) -> Tensor:
+        return settled(lambda z: (self._loss_of_deep_logits(z, masks),), logits)[0]
+
+    @full_precision
+    def _loss_of_deep_logits(self, logits: Tensor, masks: Tensor) -> Tensor:
         if self.upsample_probabilities:
             return _probability_loss(resize(logits.softmax(dim=1), masks.shape[2:]), masks, self.floor)
-        return _logit_loss(resize(logits, masks.shape[2:]), masks, self.floor)
+        return _loss_of_logits(resize(logits, masks.shape[2:]), masks, self.floor)

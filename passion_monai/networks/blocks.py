@@ -11,11 +11,12 @@ Reference:
 from collections.abc import Sequence
 
 import torch
-from monai.networks.layers import Conv, Norm
+from monai.networks.layers import Norm
 from torch import Tensor, nn
 
 from passion_monai.networks.contract import capturing
-from passion_monai.networks.convolution import convolve
+from passion_monai.networks.convolution import CONVOLUTIONS, in_working_precision
+from passion_monai.networks.fused import BlockOptions, conv_norm_act, norm_act, norm_act_conv
 
 __all__ = [
     "AuxiliaryDecoder",
@@ -64,22 +65,48 @@ class ConvNormAct(nn.Module):
         self.norm_first = order == "pre"
         if kernel_size == 1:
             padding_mode = "zeros"  # torch copies the input to reflect nothing
-        self.conv = Conv[Conv.CONV, spatial_dims](
-            in_channels, out_channels, kernel_size, stride, kernel_size // 2, padding_mode=padding_mode
+        self.conv = CONVOLUTIONS[spatial_dims](
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            kernel_size // 2,
+            padding_mode=padding_mode,  # type: ignore[arg-type]
         )
         self.norm = Norm[Norm.INSTANCE, spatial_dims](in_channels if self.norm_first else out_channels)
         self.act = nn.LeakyReLU(0.2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """From ``(B, C_in, *S)`` to ``(B, C_out, *S / stride)``."""
-        if self.norm_first:
-            return self._convolve(self.act(self.norm(x)))
-        return self.act(self.norm(self._convolve(x)))
+    def forward(self, x: Tensor, channels: Tensor | None = None) -> Tensor:
+        """Apply the block.
 
-    def _convolve(self, x: Tensor) -> Tensor:
+        Args:
+            x: ``(B, C_in, *S)``, or ``(B, len(channels), *S)``.
+            channels: which input channels ``x`` holds; the others are zero, and cost nothing. None: all.
+
+        Returns:
+            ``(B, C_out, *S / stride)``.
+        """
         if torch.jit.is_scripting() or capturing():
-            return self.conv(x)
-        return convolve(self.conv, x)
+            assert channels is None
+            return self.conv(self.act(self.norm(x))) if self.norm_first else self.act(self.norm(self.conv(x)))
+        return self._fused(x, channels)
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Norm and activation alone, of what is already convolved."""
+        if torch.jit.is_scripting() or capturing():
+            return self.act(self.norm(x))
+        return norm_act(x, self._options())
+
+    @torch.jit.unused
+    def _fused(self, x: Tensor, channels: Tensor | None) -> Tensor:
+        weight = self.conv.weight if channels is None else self.conv.weight.index_select(1, channels)
+        function = norm_act_conv if self.norm_first else conv_norm_act
+        return function(*in_working_precision(x, weight, self.conv.bias), self._options())
+
+    @torch.jit.unused
+    def _options(self) -> BlockOptions:
+        reflect = self.conv.padding_mode == "reflect"
+        return BlockOptions(self.conv.stride[0], reflect, self.norm.eps, self.act.negative_slope)
 
 
 class Encoder(nn.Module):
@@ -123,6 +150,12 @@ class Rise(nn.Sequential):
             ConvNormAct(spatial_dims, in_channels, out_channels, order=order),
         )
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Upsample, on a CPU in the layout in which that is several times faster, and convolve."""
+        if x.dim() == 5 and x.device.type == "cpu":
+            x = x.contiguous(memory_format=torch.channels_last_3d)
+        return self[1](self[0](x))
+
 
 class Merge(nn.Module):
     """Join two feature maps of C channels each: concatenation, 3-wide and 1-wide convolution back to C channels."""
@@ -157,6 +190,15 @@ class FusionBlock(nn.Sequential):
             ConvNormAct(spatial_dims, channels, out_channels, 1, order=order),
         )
 
+    def forward(self, x: Tensor, channels: Tensor | None = None) -> Tensor:
+        """From ``(B, C_in, *S)``, or the input channels ``channels`` alone, see `ConvNormAct.forward`."""
+        x = self[0](x, channels)
+        return self[2](self[1](x))
+
+    def finish(self, x: Tensor) -> Tensor:
+        """All that follows the first convolution."""
+        return self[2](self[1](self[0].finish(x)))  # type: ignore[operator]
+
 
 class AuxiliaryDecoder(nn.Module):
     """U-shaped decoder for one modality alone, one instance shared by all modalities.
@@ -173,7 +215,7 @@ class AuxiliaryDecoder(nn.Module):
         upwards = list(zip(channels[:0:-1], channels[-2::-1], strict=True))
         self.rises = nn.ModuleList([Rise(spatial_dims, deep, fine, order) for deep, fine in upwards])
         self.merges = nn.ModuleList([Merge(spatial_dims, fine, order) for _, fine in upwards])
-        self.classifier = Conv[Conv.CONV, spatial_dims](channels[0], num_classes, 1)
+        self.classifier = CONVOLUTIONS[spatial_dims](channels[0], num_classes, 1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """From the levels ``(b, C_l, *S_l)``, finest first, to logits ``(b, K, *S)``."""

@@ -35,20 +35,29 @@ class ChannelCrossAttention(nn.Module):
         self.refresh = _InvertedBottleneck(spatial_dims, channels)
         self.second = _Layer(spatial_dims, num_modalities, channels, dropout)
 
-    def forward(self, query: Tensor, modalities: Tensor, presence: Tensor) -> Tensor:
+    def forward(self, query: Tensor, modalities: Tensor, presence: Tensor, kept: Tensor | None = None) -> Tensor:
         """Attend.
 
         Args:
             query: fused map ``(B, C, *S)``.
-            modalities: ``(B, M, C, *S)``, finite everywhere.
+            modalities: ``(B, P, C, *S)``, finite everywhere.
             presence: ``(B, M)`` bool, at least one true in each row.
+            kept: which modalities ``modalities`` holds ``(P,)``; None: all.
 
         Returns:
             ``(B, C, *S)``.
         """
-        query = self.first(query, modalities, presence)
-        refreshed = self.refresh(modalities.flatten(0, 1)).unflatten(0, presence.shape)
-        return self.second(query, refreshed, presence)
+        query = self.first(query, _of_all(modalities, presence, kept), presence)
+        refreshed = self.refresh(modalities.flatten(0, 1)).unflatten(0, modalities.shape[:2])
+        return self.second(query, _of_all(refreshed, presence, kept), presence)
+
+
+def _of_all(modalities: Tensor, presence: Tensor, kept: Tensor | None) -> Tensor:
+    """From ``(B, P, C, *S)`` to ``(B, M, C, *S)``, zero for the modalities that are not kept."""
+    if kept is None:
+        return modalities
+    zeros = modalities.new_zeros(list(presence.shape) + list(modalities.shape[2:]))
+    return zeros.index_copy(1, kept, modalities)
 
 
 class _Layer(nn.Module):

@@ -1,22 +1,45 @@
-"""Three-wide convolutions of single small volumes on a CPU, several times faster and equal to rounding.
+"""Convolutions of volumes on a CPU, several times faster than PyTorch's choice and equal to rounding.
 
-PyTorch hands a float32 convolution to oneDNN only for a batch of several, or when B x C x D x H exceeds 20480; what is
-smaller runs a slow fallback (8 channels at 48^3, forward and backward on one core: 189 ms instead of 32 ms). A batch
-of one is what the paper trains with, so such a volume is cut into two overlapping halves along its first axis,
-convolved as a batch of two, and joined again: the same numbers of the same voxels.
+Three things are done differently, forward and backward, each measured in ``docs/performance.md``:
+
+* Three-wide convolutions of volumes run in the channels-last layout, whatever the layout of their input: the backward
+  pass of 8 channels at 80^3 takes half the time, conversions included.
+* PyTorch hands a float32 convolution to oneDNN only for a batch of several, or when B x C x D x H exceeds 20480; what
+  is smaller runs a slow fallback. A batch of one is what the paper trains with, so such a volume is cut into two
+  overlapping halves along its first axis, which make a batch of two.
+* One-wide convolutions are matrix products where the kernel for them is slower: backward, and in bfloat16.
+
+The padded input is not kept for the backward pass but padded again.
 """
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-__all__ = ["convolve"]
+from passion_monai.networks.contract import capturing
+
+__all__ = [
+    "CONVOLUTIONS",
+    "convolution",
+    "convolution_gradients",
+    "convolve",
+    "in_working_precision",
+    "plain_precision",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 FALLBACK_LIMIT = 20480
 
 
-def convolve(conv: nn.Module, x: Tensor) -> Tensor:
-    """``conv(x)`` for a cubic convolution with padding of half its kernel.
+def convolve(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
+    """``conv(x)`` for an ungrouped convolution with padding of half its kernel.
 
     Args:
         conv: an ``nn.Conv2d`` or ``nn.Conv3d`` with reflection or zero padding.
@@ -27,24 +50,211 @@ def convolve(conv: nn.Module, x: Tensor) -> Tensor:
         >>> torch.allclose(convolve(conv, x), conv(x), atol=1e-6)
         True
     """
-    if not isinstance(conv, nn.Conv3d) or conv.kernel_size[0] == 1 or not _falls_back(x):
-        return conv(x)
-    k, stride = conv.kernel_size[0], conv.stride[0]
-    padded = F.pad(x, [k // 2] * 6, mode="reflect" if conv.padding_mode == "reflect" else "constant")
+    tensors = in_working_precision(x, conv.weight, conv.bias)
+    return _Convolution.apply(*tensors, conv.stride[0], conv.padding_mode == "reflect")
+
+
+class _Conv2d(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.jit.is_scripting() or capturing():
+            return self._conv_forward(x, self.weight, self.bias)
+        return convolve(self, x)
+
+
+class _Conv3d(nn.Conv3d):
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.jit.is_scripting() or capturing():
+            return self._conv_forward(x, self.weight, self.bias)
+        return convolve(self, x)
+
+
+# By spatial dimensions: `torch.nn`'s layers, computed by `convolve` unless a graph is captured.
+CONVOLUTIONS: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: _Conv2d, 3: _Conv3d}
+
+
+def plain_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator of an autograd step: autocast is off inside, as it would pad in float32."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        device = next(arg.device.type for arg in args if isinstance(arg, Tensor))
+        with torch.autocast(device, enabled=False):
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def in_working_precision(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Input, weight and bias in autocast's precision when it is on, as its own convolution would take them."""
+    assert bias is not None
+    device = x.device.type
+    if not torch.is_autocast_enabled(device) or x.dtype == torch.float64:
+        return x, weight, bias
+    dtype = torch.get_autocast_dtype(device)
+    return x.to(dtype), weight.to(dtype), bias.to(dtype)
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    @plain_precision
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, reflect: bool) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.options = (stride, reflect)
+        return convolution(x, weight, bias, stride, reflect)
+
+    @staticmethod
+    @once_differentiable
+    @plain_precision
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        stride, reflect = ctx.options
+        needs_input = ctx.needs_input_grad[0]
+        return *convolution_gradients(gradient, x, weight, stride, reflect, needs_input), None, None
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor, stride: int, reflect: bool) -> Tensor:
+    """Convolution with padding of half the kernel; no gradient is recorded.
+
+    Args:
+        x: ``(B, C_in, *S)``.
+        weight: ``(C_out, C_in, k, k[, k])``.
+        bias: ``(C_out,)``.
+        stride: along every axis.
+        reflect: pad by reflection, otherwise with zeros.
+
+    Returns:
+        ``(B, C_out, *S / stride)``.
+    """
+    if _is_product(weight, stride):
+        if x.dtype != torch.bfloat16 or x.device.type != "cpu":
+            return _direct(x, weight, bias, stride)
+        product = weight.flatten(1) @ x.flatten(2) + bias[:, None]
+        return product.unflatten(2, x.shape[2:])
+    padded = _padded(x, weight, reflect)
+    if not _falls_back(padded, weight):
+        return _direct(padded, weight, bias, stride).contiguous()
+    halves, _, half, total = _halves(padded, weight, stride)
+    first, second = _direct(halves, weight, bias, stride).split(1)
+    return torch.cat([first, second[:, :, 2 * half - total :]], dim=2)
+
+
+def convolution_gradients(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, reflect: bool, needs_input: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Gradients of a `convolution` with respect to its input (None unless needed), weight and bias.
+
+    Args:
+        gradient: of its result, ``(B, C_out, *S / stride)``.
+        x: its input.
+        weight: its weight.
+        stride: its stride.
+        reflect: its padding.
+        needs_input: whether the input's gradient is wanted.
+    """
+    if _is_product(weight, stride):
+        return _product_gradients(gradient, x, weight, needs_input)
+    padded = _padded(x, weight, reflect)
+    if not _falls_back(padded, weight):
+        of_padded, of_weight, of_bias = _direct_gradients(gradient, padded, weight, stride, needs_input)
+    else:
+        halves, start, half, total = _halves(padded, weight, stride)
+        overlap = 2 * half - total  # rows that both halves compute: the second half's are not used
+        second = F.pad(gradient[:, :, half:], [0, 0] * (x.ndim - 3) + [overlap, 0])
+        cut = torch.cat([gradient[:, :, :half], second])
+        of_halves, of_weight, of_bias = _direct_gradients(cut, halves, weight, stride, needs_input)
+        of_padded = _joined(of_halves, padded, start) if needs_input else None
+    return _unpadded(of_padded, x, weight, reflect), of_weight, of_bias
+
+
+def _is_product(weight: Tensor, stride: int) -> bool:
+    return weight.shape[2] == 1 and stride == 1
+
+
+def _product_gradients(
+    gradient: Tensor, x: Tensor, weight: Tensor, needs_input: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    matrix = weight.flatten(1)
+    of_input = None
+    if needs_input:
+        turned = matrix.t().reshape(weight.shape[1], weight.shape[0], *weight.shape[2:])
+        of_input = convolution(gradient, turned, gradient.new_zeros(len(turned)), 1, False)
+    rows, columns = x.flatten(2), gradient.flatten(2)
+    of_weight = sum((row @ column.t() for row, column in zip(rows, columns, strict=True)), torch.zeros_like(matrix.t()))
+    return of_input, of_weight.t().reshape(weight.shape), columns.sum(dim=(0, 2))
+
+
+def _direct(x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
+    return torch.convolution(x, weight, bias, *_geometry(x, stride))
+
+
+def _direct_gradients(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, needs_input: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    gradient = gradient.contiguous(memory_format=_layout(x, weight))
+    wanted = [needs_input, True, True]
+    return torch.ops.aten.convolution_backward(gradient, x, weight, [len(weight)], *_geometry(x, stride), wanted)  # type: ignore[no-any-return]
+
+
+def _geometry(x: Tensor, stride: int) -> tuple[Any, ...]:
+    """Stride, padding, dilation, transposed, output padding and groups."""
+    axes = x.ndim - 2
+    return [stride] * axes, [0] * axes, [1] * axes, False, [0] * axes, 1
+
+
+def _padded(x: Tensor, weight: Tensor, reflect: bool) -> Tensor:
+    pads = [weight.shape[2] // 2] * (2 * (x.ndim - 2))
+    padded = F.pad(x, pads, mode="reflect") if reflect else F.pad(x, pads)
+    return padded.contiguous(memory_format=_layout(x, weight))
+
+
+def _unpadded(gradient: Tensor | None, x: Tensor, weight: Tensor, reflect: bool) -> Tensor | None:
+    """Gradient of the padding."""
+    if gradient is None:
+        return None
+    width, axes = weight.shape[2] // 2, x.ndim - 2
+    if reflect:
+        backward = torch.ops.aten.reflection_pad3d_backward if axes == 3 else torch.ops.aten.reflection_pad2d_backward
+        gradient = backward(gradient, x, [width] * (2 * axes))
+    else:
+        gradient = F.pad(gradient, [-width] * (2 * axes))
+    return gradient.contiguous(memory_format=_layout_of(x))
+
+
+def _layout(x: Tensor, weight: Tensor) -> torch.memory_format:
+    wide = x.ndim == 5 and weight.shape[2] > 1
+    return torch.channels_last_3d if wide and x.device.type == "cpu" else torch.contiguous_format
+
+
+def _layout_of(x: Tensor) -> torch.memory_format:
+    return torch.contiguous_format if x.is_contiguous() or x.ndim != 5 else torch.channels_last_3d
+
+
+def _falls_back(padded: Tensor, weight: Tensor) -> bool:
+    """Whether PyTorch would take its slow fallback for this input, and its first axis can be cut."""
+    return (
+        padded.device.type == "cpu"
+        and padded.dtype == torch.float32
+        and padded.ndim == 5
+        and padded.shape[0] == 1
+        and padded.shape[2] >= 2 * weight.shape[2]
+        and padded.shape[1:4].numel() <= FALLBACK_LIMIT
+    )
+
+
+def _halves(padded: Tensor, weight: Tensor, stride: int) -> tuple[Tensor, int, int, int]:
+    """Two overlapping halves as a batch, where the second starts, the rows of output each yields and the whole does."""
+    k = weight.shape[2]
     total = (padded.shape[2] - k) // stride + 1
     half = (total + 1) // 2
     size, start = stride * (half - 1) + k, stride * (total - half)
     halves = torch.cat([padded[:, :, :size], padded[:, :, start : start + size]])
-    first, second = F.conv3d(halves, conv.weight, conv.bias, conv.stride).split(1)
-    return torch.cat([first, second[:, :, 2 * half - total :]], dim=2)
+    return halves.contiguous(memory_format=torch.channels_last_3d), start, half, total
 
 
-def _falls_back(x: Tensor) -> bool:
-    return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
-        and x.shape[0] == 1
-        and x.shape[2] >= 4
-        and x.shape[1:4].numel() <= FALLBACK_LIMIT
-    )
+def _joined(halves: Tensor | None, padded: Tensor, start: int) -> Tensor:
+    """Gradient of `_halves`: both halves added where they lie in the padded input."""
+    assert halves is not None
+    joined, size = torch.zeros_like(padded), halves.shape[2]
+    joined[:, :, :size] += halves[:1]
+    joined[:, :, start : start + size] += halves[1:]
+    return joined

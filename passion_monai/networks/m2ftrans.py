@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from monai.networks.layers import Conv
 from monai.utils import ensure_tuple_rep
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,7 +24,8 @@ from passion_monai.networks.blocks import (
 )
 from passion_monai.networks.channel_attention import ChannelCrossAttention
 from passion_monai.networks.contract import Decoded, IncompleteSegmenter
-from passion_monai.networks.per_modality import PerModality, keep_only
+from passion_monai.networks.convolution import CONVOLUTIONS
+from passion_monai.networks.per_modality import PerModality, input_channels, keep_only, seen_modalities
 from passion_monai.networks.transformer import TransformerBlock
 
 __all__ = ["M2FTrans"]
@@ -92,7 +92,7 @@ class M2FTrans(IncompleteSegmenter):
         self.heads = nn.ModuleList([_head(dims, c, K) for c in deepest_first])
         self.joins = nn.ModuleList(joins)
         self.merges = nn.ModuleList([Merge(dims, c, "post") for c in deepest_first])
-        self.classifier = Conv[Conv.CONV, dims](channels[0], K, 1)
+        self.classifier = CONVOLUTIONS[dims](channels[0], K, 1)
         self.auxiliary_decoder = AuxiliaryDecoder(dims, channels, K, "post")
         initialise(self)
 
@@ -102,15 +102,17 @@ class M2FTrans(IncompleteSegmenter):
 
     def decode(self, features: list[Tensor], presence: Tensor) -> Decoded:
         """Decode the present modalities, see `IncompleteSegmenter.decode`."""
-        seen = [keep_only(level, presence) for level in features]
-        seen[-1], x, weights = self._gather(seen[-1], presence)
+        deepest, x, weights = self._gather(keep_only(features[-1], presence), presence)
+        seen, kept = seen_modalities([*features[:-1], deepest], presence)
+        if kept is not None:
+            weights = weights.index_select(1, kept)
         deep_logits: list[Tensor] = []
         for n, (rise, head, join, merge) in enumerate(zip(self.rises, self.heads, self.joins, self.merges)):  # noqa: B905
             level = seen[len(seen) - 1 - n]
             level = level * F.interpolate(weights, level.shape[3:], mode="nearest").unsqueeze(2)
             x = rise(x)
             deep_logits.insert(0, head(x))
-            x = merge(join(x, level, presence), x)
+            x = merge(join(x, level, presence, kept), x)
         return Decoded(logits=self.classifier(x), deep_logits=deep_logits, features=x)
 
     def auxiliary(self, features: list[Tensor]) -> list[Tensor]:
@@ -178,10 +180,10 @@ class _Concatenation(nn.Module):
         super().__init__()
         self.fusion = FusionBlock(spatial_dims, num_modalities * channels, channels, channels)
 
-    def forward(self, query: Tensor, modalities: Tensor, presence: Tensor) -> Tensor:
-        """From modalities ``(B, M, C, *S)`` to ``(B, C, *S)``; the signature is `ChannelCrossAttention`'s."""
-        return self.fusion(modalities.flatten(1, 2))
+    def forward(self, query: Tensor, modalities: Tensor, presence: Tensor, kept: Tensor | None) -> Tensor:
+        """From modalities ``(B, P, C, *S)`` to ``(B, C, *S)``; the signature is `ChannelCrossAttention`'s."""
+        return self.fusion(modalities.flatten(1, 2), input_channels(kept, modalities.shape[2]))
 
 
 def _head(spatial_dims: int, channels: int, num_classes: int) -> nn.Sequential:
-    return nn.Sequential(ConvNormAct(spatial_dims, channels, 16, 1), Conv[Conv.CONV, spatial_dims](16, num_classes, 1))
+    return nn.Sequential(ConvNormAct(spatial_dims, channels, 16, 1), CONVOLUTIONS[spatial_dims](16, num_classes, 1))

@@ -8,7 +8,6 @@ Reference:
 from collections.abc import Sequence
 
 import torch
-from monai.networks.layers import Conv
 from monai.utils import ensure_tuple_rep
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +21,8 @@ from passion_monai.networks.blocks import (
     initialise,
 )
 from passion_monai.networks.contract import Decoded, IncompleteSegmenter
-from passion_monai.networks.per_modality import PerModality, keep_only
+from passion_monai.networks.convolution import CONVOLUTIONS
+from passion_monai.networks.per_modality import PerModality, input_channels, keep_only, seen_modalities
 from passion_monai.networks.transformer import TransformerBlock
 
 __all__ = ["MMFormer"]
@@ -79,7 +79,7 @@ class MMFormer(IncompleteSegmenter):
         super().__init__(spatial_dims, num_modalities, num_classes, divisor=16)
         if len(channels) != 5:
             raise ValueError(f"channels must have five entries, one an encoder stage, got {tuple(channels)}")
-        M, conv = num_modalities, Conv[Conv.CONV, spatial_dims]
+        M, conv = num_modalities, CONVOLUTIONS[spatial_dims]
         self.compatible = compatible
         self.interpolation = "trilinear" if spatial_dims == 3 else "bilinear"
         grid = ensure_tuple_rep(token_grid, spatial_dims)
@@ -106,12 +106,12 @@ class MMFormer(IncompleteSegmenter):
 
     def decode(self, features: list[Tensor], presence: Tensor) -> Decoded:
         """Decode the present modalities, see `IncompleteSegmenter.decode`."""
-        seen = [keep_only(level, presence) for level in features]
+        seen, kept = seen_modalities(features[:-1], presence)
         fused: list[Tensor] = []
         for n, fusion in enumerate(self.fusions):
-            fused.append(fusion(seen[n].flatten(1, 2)))
+            fused.append(fusion(seen[n].flatten(1, 2), input_channels(kept, seen[n].shape[2])))
         deep_logits: list[Tensor] = []
-        x = self.bottleneck(self._across_modalities(seen[-1]))
+        x = self.bottleneck(self._across_modalities(keep_only(features[-1], presence)))
         for n, (rise, merge, head) in enumerate(zip(self.rises, self.merges, self.heads)):  # noqa: B905
             deep_logits.insert(0, head(x))
             x = merge(fused[len(fused) - 1 - n], rise(x))
@@ -148,7 +148,7 @@ class _TokenEncoder(nn.Module):
     def __init__(self, spatial_dims: int, channels: Sequence[int], embed_dim: int) -> None:
         super().__init__()
         self.encoder = Encoder(spatial_dims, channels, ORDER)
-        self.tokenise = Conv[Conv.CONV, spatial_dims](channels[-1], embed_dim, 1)
+        self.tokenise = CONVOLUTIONS[spatial_dims](channels[-1], embed_dim, 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """From ``(b, 1, *S)`` to five levels and tokens ``(b, D, *S_4)``."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from passion_monai.networks.contract import capturing
 
-__all__ = ["PerModality", "keep_only"]
+__all__ = ["PerModality", "input_channels", "keep_only", "seen_modalities"]
 
 
 def keep_only(features: Tensor, keep: Tensor) -> Tensor:
@@ -30,6 +30,48 @@ def keep_only(features: Tensor, keep: Tensor) -> Tensor:
     """
     dropped = ~keep.reshape(list(keep.shape) + [1] * (features.dim() - keep.dim()))
     return features.masked_fill(dropped, 0.0)
+
+
+def seen_modalities(features: list[Tensor], presence: Tensor) -> tuple[list[Tensor], Tensor | None]:
+    """The features of modalities that some case of the batch presents; what a case does not present is zero.
+
+    Args:
+        features: levels ``(B, M, C_l, *S_l)``.
+        presence: ``(B, M)`` bool, true somewhere.
+
+    Returns:
+        levels ``(B, P, C_l, *S_l)``, and which modalities they hold ``(P,)``, or None when it is all of them, as it is
+        while a graph is captured.
+
+    Example:
+        >>> levels, kept = seen_modalities([torch.ones(1, 3, 2)], torch.tensor([[True, False, True]]))
+        >>> levels[0].shape, kept
+        (torch.Size([1, 2, 2]), tensor([0, 2]))
+    """
+    if torch.jit.is_scripting() or capturing():
+        return [keep_only(level, presence) for level in features], None
+    kept = presence.any(dim=0).nonzero().flatten()
+    if len(kept) == presence.shape[1]:
+        selected = features
+    elif len(kept) == 1:
+        selected = [level.narrow(1, int(kept), 1) for level in features]
+    else:
+        selected = [level.index_select(1, kept) for level in features]
+    if not bool(presence[:, kept].all()):
+        selected = [keep_only(level, presence[:, kept]) for level in selected]
+    return selected, kept if len(kept) < presence.shape[1] else None
+
+
+def input_channels(kept: Tensor | None, channels: int) -> Tensor | None:
+    """Input channels ``(P * C,)`` of a convolution over concatenated modalities that the kept ones ``(P,)`` fill.
+
+    Example:
+        >>> input_channels(torch.tensor([0, 2]), channels=2)
+        tensor([0, 1, 4, 5])
+    """
+    if kept is None:
+        return None
+    return (kept[:, None] * channels + torch.arange(channels, device=kept.device)).flatten()
 
 
 class PerModality(nn.Module):

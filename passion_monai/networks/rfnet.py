@@ -8,12 +8,20 @@ Reference:
 from collections.abc import Sequence
 
 import torch
-from monai.networks.layers import Conv
 from torch import Tensor, nn
 
-from passion_monai.networks.blocks import AuxiliaryDecoder, ConvNormAct, Encoder, FusionBlock, Merge, Rise, initialise
+from passion_monai.networks.blocks import (
+    AuxiliaryDecoder,
+    ConvNormAct,
+    Encoder,
+    FusionBlock,
+    Merge,
+    Rise,
+    initialise,
+)
 from passion_monai.networks.contract import Decoded, IncompleteSegmenter
-from passion_monai.networks.per_modality import PerModality, keep_only
+from passion_monai.networks.convolution import CONVOLUTIONS
+from passion_monai.networks.per_modality import PerModality, input_channels, seen_modalities
 
 __all__ = ["RFNet"]
 
@@ -59,7 +67,7 @@ class RFNet(IncompleteSegmenter):
         self.fuse = RegionFusion(dims, M, K, channels[-1], gate_dim)
         upwards = zip(channels[:0:-1], channels[-2::-1], strict=True)
         self.stages = nn.ModuleList([_Stage(dims, M, K, deep, fine, gate_dim) for deep, fine in upwards])
-        self.classifier = Conv[Conv.CONV, dims](channels[0], K, 1)
+        self.classifier = CONVOLUTIONS[dims](channels[0], K, 1)
         self.auxiliary_decoder = AuxiliaryDecoder(dims, channels, K, "post")
         initialise(self)
 
@@ -69,12 +77,12 @@ class RFNet(IncompleteSegmenter):
 
     def decode(self, features: list[Tensor], presence: Tensor) -> Decoded:
         """Decode the present modalities, see `IncompleteSegmenter.decode`."""
-        seen = [keep_only(level, presence) for level in features]
-        logits = self.locate(seen[-1], None)
-        x = self.fuse(seen[-1], logits.softmax(dim=1).detach())
+        seen, kept = seen_modalities(features, presence)
+        logits = self.locate(seen[-1], None, kept)
+        x = self.fuse(seen[-1], logits.softmax(dim=1).detach(), kept)
         deep_logits = [logits]
         for n, stage in enumerate(self.stages):
-            x, logits = stage(seen[len(seen) - 2 - n], x)
+            x, logits = stage(seen[len(seen) - 2 - n], x, kept)
             deep_logits.insert(0, logits)
         return Decoded(logits=self.classifier(x), deep_logits=deep_logits, features=x)
 
@@ -93,8 +101,9 @@ class RegionFusion(nn.Module):
         g_k = \sigma\bigl(\mathrm{MLP}_k(\bar F_1^k, \ldots, \bar F_M^k, \bar p_k)\bigr), \qquad
         \bar F_m^k = \overline{p_k F_m} / \bar p_k,
 
-    with means over voxels. Pooling and weighting are matrix products; no tensor has both an axis of modalities and one
-    of classes at image size.
+    with means over voxels. Pooling and weighting are matrix products, and weighting, summing and the first convolution
+    over the regions are one product: no tensor has both an axis of modalities and one of classes at image size, and
+    none of the regions' is kept for the backward pass.
 
     Args:
         spatial_dims: 2 or 3.
@@ -106,6 +115,7 @@ class RegionFusion(nn.Module):
 
     def __init__(self, spatial_dims: int, num_modalities: int, num_classes: int, channels: int, gate_dim: int) -> None:
         super().__init__()
+        self.num_modalities = num_modalities
         self.gates = nn.ModuleList()
         for _ in range(num_classes):
             enter, leave = nn.Linear(num_modalities * channels + 1, gate_dim), nn.Linear(gate_dim, num_modalities)
@@ -116,37 +126,68 @@ class RegionFusion(nn.Module):
         self.regions = FusionBlock(spatial_dims, num_classes * channels, channels, half)
         self.shortcut = FusionBlock(spatial_dims, num_modalities * channels, channels, channels - half)
 
-    def forward(self, features: Tensor, probabilities: Tensor) -> Tensor:
+    def forward(self, features: Tensor, probabilities: Tensor, kept: Tensor | None = None) -> Tensor:
         """Fuse.
 
         Args:
-            features: ``(B, M, C, *S)``, zero for absent modalities.
+            features: ``(B, P, C, *S)``, zero for absent modalities.
             probabilities: ``(B, K, *S)``, without gradient.
+            kept: which modalities ``features`` holds ``(P,)``; None: all.
 
         Returns:
             ``(B, C, *S)``, one half from the regions and one from all modalities together.
         """
-        weights = self.weights(features.flatten(3), probabilities.flatten(2))
-        B, M = features.shape[:2]
-        K = probabilities.shape[1]
-        weighted = torch.bmm(weights, features.reshape(B, M, -1)).reshape([B, K] + list(features.shape[2:]))  # noqa: RUF005
-        regions = (probabilities.unsqueeze(2) * weighted).flatten(1, 2)
-        return torch.cat([self.regions(regions), self.shortcut(features.flatten(1, 2))], dim=1)
+        weights = self.weights(features.flatten(3), probabilities.flatten(2), kept)
+        conv = self.regions[0].conv
+        entered = _enter_regions(features, probabilities, weights, conv.weight, conv.bias)  # type: ignore
+        regions = self.regions.finish(entered)
+        shortcut = self.shortcut(features.flatten(1, 2), input_channels(kept, features.shape[2]))
+        return torch.cat([regions, shortcut], dim=1)
 
-    def weights(self, features: Tensor, probabilities: Tensor) -> Tensor:
-        """Weight of every modality in every region, ``(B, K, M)`` between 0 and 1.
+    def weights(self, features: Tensor, probabilities: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Weight of every modality in every region, ``(B, K, P)`` between 0 and 1.
 
         Args:
-            features: ``(B, M, C, V)``.
+            features: ``(B, P, C, V)``.
             probabilities: ``(B, K, V)``.
+            kept: which modalities ``features`` holds ``(P,)``; None: all.
         """
+        B, K, C = probabilities.shape[0], probabilities.shape[1], features.shape[2]
         size = probabilities.mean(dim=2, keepdim=True) + 1e-7  # (B, K, 1)
         pooled = torch.bmm(probabilities, features.flatten(1, 2).transpose(1, 2)) / probabilities.shape[2]
+        channels = input_channels(kept, C)
+        if channels is not None:
+            pooled = pooled.new_zeros(B, K, self.num_modalities * C).index_copy(2, channels, pooled)
         described = torch.cat([pooled / size, size], dim=2)  # (B, K, M * C + 1)
         gated: list[Tensor] = []
         for k, gate in enumerate(self.gates):
             gated.append(gate(described[:, k]))
-        return torch.stack(gated, dim=1)
+        weights = torch.stack(gated, dim=1)
+        return weights if kept is None else weights.index_select(2, kept)
+
+
+def _enter_regions(
+    features: Tensor, probabilities: Tensor, weights: Tensor, kernel: Tensor, bias: Tensor | None
+) -> Tensor:
+    r"""One-wide convolution over the regions :math:`p_k \sum_m g_{km} F_m`, which are never made.
+
+    Args:
+        features: ``(B, P, C, *S)``.
+        probabilities: ``(B, K, *S)``.
+        weights: ``(B, K, P)``.
+        kernel: ``(C, K * C, 1, 1[, 1])``.
+        bias: ``(C,)``.
+
+    Returns:
+        ``(B, C, *S)``.
+    """
+    assert bias is not None
+    B, P, C = features.shape[:3]
+    K, dtype = probabilities.shape[1], features.dtype
+    combined = torch.einsum("bkm,okc->bkomc", weights, kernel.reshape(-1, K, C)).reshape(B, -1, P * C)
+    by_region = torch.bmm(combined.to(dtype), features.reshape(B, P * C, -1)).unflatten(1, [K, -1])
+    summed = (probabilities.to(dtype).flatten(2).unsqueeze(2) * by_region).sum(dim=1)
+    return (summed + bias.to(dtype).unsqueeze(1)).reshape([B, -1] + list(features.shape[3:]))  # noqa: RUF005
 
 
 class _Locator(nn.Module):
@@ -160,12 +201,12 @@ class _Locator(nn.Module):
         self.describe = FusionBlock(spatial_dims, num_modalities * channels, narrow, channels)
         self.head = nn.Sequential(
             ConvNormAct(spatial_dims, channels + incoming_channels, 16, 1),
-            Conv[Conv.CONV, spatial_dims](16, num_classes, 1),
+            CONVOLUTIONS[spatial_dims](16, num_classes, 1),
         )
 
-    def forward(self, features: Tensor, incoming: Tensor | None) -> Tensor:
-        """From ``(B, M, C, *S)`` and ``(B, C_in, *S)``, if any comes in, to logits ``(B, K, *S)``."""
-        described = self.describe(features.flatten(1, 2))
+    def forward(self, features: Tensor, incoming: Tensor | None, kept: Tensor | None) -> Tensor:
+        """From ``(B, P, C, *S)`` and ``(B, C_in, *S)``, if any comes in, to logits ``(B, K, *S)``."""
+        described = self.describe(features.flatten(1, 2), input_channels(kept, features.shape[2]))
         if incoming is not None:
             described = torch.cat([incoming, described], dim=1)
         return self.head(described)
@@ -183,9 +224,9 @@ class _Stage(nn.Module):
         self.fuse = RegionFusion(spatial_dims, num_modalities, num_classes, channels, gate_dim)
         self.merge = Merge(spatial_dims, channels, "post")
 
-    def forward(self, features: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
-        """From ``(B, M, C, *S)`` and the scale below to this scale's feature ``(B, C, *S)`` and logits."""
+    def forward(self, features: Tensor, below: Tensor, kept: Tensor | None) -> tuple[Tensor, Tensor]:
+        """From ``(B, P, C, *S)`` and the scale below to this scale's feature ``(B, C, *S)`` and logits."""
         incoming = self.rise(below)
-        logits = self.locate(features, incoming)
-        fused = self.fuse(features, logits.softmax(dim=1).detach())
+        logits = self.locate(features, incoming, kept)
+        fused = self.fuse(features, logits.softmax(dim=1).detach(), kept)
         return self.merge(fused, incoming), logits

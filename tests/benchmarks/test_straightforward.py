@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import straightforward
+from passion_monai.data import all_subsets
 from passion_monai.engines import TrainingView
 from passion_monai.losses import SegmentationLoss
 from passion_monai.methods import Passion
@@ -63,3 +64,47 @@ def test_loss_and_gradients_are_equal(name: str, present: str) -> None:
             assert found[parameter] is None
         else:
             torch.testing.assert_close(found[parameter], gradient, rtol=1e-10, atol=1e-10 * scale, msg=parameter)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_checkpointed_gradients_are_the_same_bits(name: str) -> None:
+    ours, _, x, label = both(name)
+    available = torch.ones(1, M, dtype=torch.bool)
+    found = []
+    for checkpoint in (False, True):
+        ours.zero_grad()
+        our_loss(ours, x, label, available, checkpoint=checkpoint).backward()
+        found.append([p.grad for p in ours.parameters()])
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=0)
+
+
+def test_adamw_moves_encoders_that_did_not_run_alike() -> None:
+    ours, plain, x, label = both("rfnet")
+    first, second = (torch.tensor([PRESENT[present]], dtype=torch.bool) for present in ("4 of 4", "1 of 4"))
+    before = [p.detach().clone() for p in ours.encoders.branches[0].parameters()]
+    for network, loss in ((ours, our_loss), (plain, plain_loss)):
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=0.1, amsgrad=True)
+        for available in (first, second):  # momentum of the first step and decay move encoder 0 in the second
+            optimizer.zero_grad()
+            loss(network, x, label, available).backward()
+            for parameter in network.parameters():  # a bias before a norm has a gradient of rounding errors alone
+                if parameter.grad is not None:
+                    parameter.grad[parameter.grad.abs() < 1e-10] = 0
+            optimizer.step()
+    after = [p.detach() for p in ours.encoders.branches[0].parameters()]
+    assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    for name, parameter in plain.named_parameters():
+        torch.testing.assert_close(ours.get_parameter(name), parameter, rtol=1e-6, atol=1e-8, msg=name)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_subsets_from_one_encoding_are_bit_equal(name: str) -> None:
+    ours, _, x, _ = both(name)
+    ours.float().eval()
+    x = x.float()
+    everything = torch.ones(1, M, dtype=torch.bool)
+    with torch.no_grad():
+        features = ours.encode(x, everything)
+        for subset in all_subsets(M):
+            shared = ours.decode(features, subset[None]).logits
+            assert torch.equal(shared, ours(x, subset[None]))

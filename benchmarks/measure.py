@@ -1,0 +1,71 @@
+"""How anything is measured here: in turn, one thread, process CPU time and wall time, medians."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def spent(call: Callable[[], object]) -> dict[str, float]:
+    """CPU and wall seconds of one call."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    call()
+    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+
+
+def paired(calls: Mapping[str, Callable[[], object]], runs: int, warm: bool = True) -> dict[str, dict[str, float]]:
+    """Median CPU and wall seconds of several calls, run in turn (A B C A B C) after one unmeasured round."""
+    times: dict[str, list[dict[str, float]]] = {name: [] for name in calls}
+    for turn in range(runs + warm):
+        for name, call in calls.items():
+            taken = spent(call)
+            if turn >= warm:
+                times[name].append(taken)
+    return {
+        name: {clock: statistics.median(t[clock] for t in taken) for clock in ("cpu", "wall")}
+        for name, taken in times.items()
+    }
+
+
+def available_gib() -> float:
+    """Memory that can be had now, from the operating system."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable"):
+            return int(line.split()[1]) / 2**20
+    return float("inf")
+
+
+def fresh(module: str, *arguments: object, needs_gib: float = 0.0) -> dict[str, Any]:
+    """What a module prints as JSON in a process of its own, one thread; waits until there is enough memory."""
+    for _ in range(120):
+        if available_gib() >= needs_gib:
+            break
+        time.sleep(10)
+    else:
+        raise MemoryError(f"{module} {arguments} needs {needs_gib} GiB, {available_gib():.1f} are available")
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} {arguments} failed:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
