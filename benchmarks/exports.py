@@ -22,14 +22,7 @@ from passion_monai.bundle.export import FORMATS, export_model
 from passion_monai.networks import IncompleteSegmenter
 from tests.networks.test_contract import BACKBONES
 
-SMALL = [
-    ("rfnet", 2, 3),
-    ("rfnet", 3, 4),
-    ("mmformer", 2, 3),
-    ("mmformer", 3, 4),
-    ("m2ftrans", 2, 3),
-    ("m2ftrans", 3, 4),
-]
+SMALL = [(name, dims, M) for name in ("rfnet", "mmformer", "m2ftrans") for dims, M in ((2, 3), (3, 4))]
 SMALL += [(name, 2, 3) for name in ("basic_unet", "seg_resnet", "dyn_unet", "swin_unetr")]
 
 

@@ -64,7 +64,7 @@ def export_model(
     write, load = FORMATS[format]
     network = deepcopy(network).cpu().eval()
     size = [2 * network.divisor] * network.spatial_dims if window is None else list(window)
-    examples = torch.rand(2, network.num_modalities, *size)
+    examples = torch.zeros(2, network.num_modalities, *size)
     network.check(examples, torch.ones(2, network.num_modalities, dtype=torch.bool))
     with whole_file(path) as draft:
         write(network, examples, draft, json.dumps(metadata or {}))
@@ -122,7 +122,12 @@ def _write_onnx(network: IncompleteSegmenter, examples: Tensor, path: Path, meta
     if wanted:
         raise ValueError(f"--format onnx needs {', '.join(wanted)}: pip install {' '.join(wanted)}")
     program: Any = torch.onnx.export(
-        _captured(network, examples), (examples,), input_names=["image"], output_names=["pred"], verbose=False
+        _captured(network, examples),
+        (examples,),
+        input_names=["image"],
+        output_names=["pred"],
+        dynamo=True,
+        verbose=False,
     )
     program.model.metadata_props[METADATA] = metadata
     program.save(str(path), external_data=False)

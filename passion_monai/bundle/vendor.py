@@ -52,17 +52,24 @@ def export_bundle(
 
     Raises:
         FileNotFoundError: when ``bundle`` is no bundle, or has no model though one is wanted.
-        ValueError: when the copy would lie on or in the bundle, or something is there already.
+        ValueError: when the copy would lie on or in the bundle, something is there already, or the metadata's name is
+            no name of a folder.
     """
     source = Path(bundle).resolve()
     meta = read_metadata(source)
-    place = Path(target) / meta.get("name", source.name)
+    name = str(meta.get("name", source.name))
+    if Path(name).name != name:
+        raise ValueError(f"{source / 'configs' / 'metadata.json'}: name must be that of a folder, got {name!r}")
+    place = Path(target) / name
     model = source / WEIGHTS[0]
     if weights and not model.is_file():
         raise FileNotFoundError(
             f"the bundle has no model at {model}: train it first, or export it without one with --without_weights"
         )
     _check_place(place.resolve(), source, overwrite)
+    published = place.with_name(f"{place.name}_weights")
+    if weights and weights_url and published.exists() and not overwrite:
+        raise ValueError(f"{published} exists: choose another folder, or replace its files with --overwrite")
     if vendor:
         meta["required_packages_version"].pop("passion_monai", None)
     with _whole_folder(place) as draft:
@@ -75,7 +82,7 @@ def export_bundle(
             package = Path(passion_monai.__file__).parent
             shutil.copytree(package, draft / "passion_monai", ignore=shutil.ignore_patterns("__pycache__", ".*"))
         if weights and weights_url:
-            _list_weights(source, place.with_name(f"{place.name}_weights"), draft, weights_url)
+            _list_weights(source, published, draft, weights_url)
         names = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
         lines = [f"{file_sha256(draft / name)}  {name}\n" for name in names]
         (draft / CHECKSUMS).write_text("".join(lines), encoding="utf-8")

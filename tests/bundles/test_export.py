@@ -1,17 +1,18 @@
 """Exported models: equal to the network for every subset, or no file at all."""
 
+import pytest
 import torch
 from monai.data import load_net_with_metadata
 from monai.networks.nets import SwinUNETR
-from pytest import fixture, importorskip, mark, raises
 
 from passion_monai import cli
 from passion_monai.bundle.export import FORMATS, export_model, largest_difference
 from passion_monai.networks import MonaiSegmenter, RFNet
+from tests.helpers.bundles import copy_bundles
 from tests.helpers.mean_fusion import MeanFusion
 
 
-@fixture(scope="module")
+@pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
     return MeanFusion(spatial_dims=2, num_modalities=3, num_classes=3)
@@ -19,10 +20,10 @@ def network():
 
 def need(kind):
     for package in ("onnxscript", "onnxruntime") if kind == "onnx" else ():
-        importorskip(package)
+        pytest.importorskip(package)
 
 
-@mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_an_exported_model_equals_the_network_in_a_batch_of_other_size(network, tmp_path, kind):
     need(kind)
     path = tmp_path / f"model.{kind}"
@@ -52,12 +53,12 @@ def test_a_network_in_training_mode_is_left_as_it_is(network, tmp_path):
 def test_a_difference_is_noticed(network, tmp_path):
     other = MeanFusion(spatial_dims=2, num_modalities=3, num_classes=3)
     assert largest_difference(network, other, [8, 8]) > 1e-2
-    with raises(ValueError, match=r"differs from the network by .* is not written"):
+    with pytest.raises(ValueError, match=r"differs from the network by .* is not written"):
         export_model(network, tmp_path / "model.ts", tolerance=-1.0)
     assert not list(tmp_path.iterdir())
 
 
-@mark.parametrize(
+@pytest.mark.parametrize(
     ("kind", "window", "message"),
     [
         ("onx", None, r"unknown --format 'onx': did you mean 'onnx'"),
@@ -66,19 +67,19 @@ def test_a_difference_is_noticed(network, tmp_path):
     ],
 )
 def test_bad_requests(network, tmp_path, kind, window, message):
-    with raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message):
         export_model(network, tmp_path / "model", kind, window)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_cannot_be_scripted_is_answered_with_another_format(tmp_path):
     swin = SwinUNETR(1, 3, spatial_dims=2, feature_size=12, depths=(1,) * 4, num_heads=(1,) * 4, window_size=2)
-    with raises(ValueError, match=r"cannot be written as TorchScript .* choose --format onnx or torch_export"):
+    with pytest.raises(ValueError, match=r"cannot be written as TorchScript .* choose --format onnx or torch_export"):
         export_model(MonaiSegmenter(swin, 3), tmp_path / "model.ts")
     assert not list(tmp_path.iterdir())
 
 
-@mark.slow
+@pytest.mark.slow
 def test_onnx_of_a_published_backbone_in_3d(tmp_path):
     need("onnx")
     torch.manual_seed(0)
@@ -86,7 +87,7 @@ def test_onnx_of_a_published_backbone_in_3d(tmp_path):
     assert export_model(network, tmp_path / "model.onnx", "onnx") < 1e-4
 
 
-@mark.slow
+@pytest.mark.slow
 def test_the_command_exports_a_trained_bundle(trained, tmp_path, capsys):
     bundle = trained[0] / "bundles" / "brats_passion"
     arguments = ["export", "--bundle", str(bundle), "-o", str(tmp_path / "model.ts")]
@@ -94,16 +95,14 @@ def test_the_command_exports_a_trained_bundle(trained, tmp_path, capsys):
     assert "equal to the network for all 15 subsets" in capsys.readouterr().out
     _, metadata, _ = load_net_with_metadata(str(tmp_path / "model.ts"))
     assert metadata["name"] == "brats_passion"
-    with raises(SystemExit):
+    with pytest.raises(SystemExit):
         cli.main(arguments)
     assert "replace it with --overwrite" in capsys.readouterr().err
 
 
 def test_the_command_needs_a_model(tmp_path, capsys):
-    from tests.helpers.bundles import copy_bundles
-
     bundle = copy_bundles(tmp_path) / "bundles" / "myops_passion"
-    with raises(SystemExit):
+    with pytest.raises(SystemExit):
         cli.main(["export", "--bundle", str(bundle), "-o", str(tmp_path / "model.ts")])
     assert "has no model" in capsys.readouterr().err
     assert not (tmp_path / "model.ts").exists()

@@ -94,6 +94,9 @@ def test_published_weights_are_listed_and_downloaded_with_a_checked_hash(bundle,
     assert check_bundle(folder) == []
     download_large_files(bundle_path=str(folder))
     assert (folder / "models" / "model.pt").read_bytes() == b"weights"
+    shutil.rmtree(folder)
+    with pytest.raises(ValueError, match=r"myops_passion_weights exists: .* --overwrite"):
+        export_bundle(bundle, tmp_path / "out", weights_url=place.as_uri())
 
 
 def test_a_former_export_is_replaced_on_demand_and_nothing_else_ever(bundle, tmp_path):
@@ -117,6 +120,13 @@ def test_the_bundle_itself_is_never_written_to(bundle, tmp_path, target):
     with pytest.raises(ValueError, match=r"would lie on or in the bundle"):
         export_bundle(bundle, tmp_path / target, weights=False, overwrite=True)
     assert files(bundle) == before
+
+
+def test_a_bundle_cannot_name_another_place(bundle, tmp_path):
+    path = bundle / "configs" / "metadata.json"
+    path.write_text(path.read_text().replace('"name": "myops_passion"', '"name": "../elsewhere"'))
+    with pytest.raises(ValueError, match=r"name must be that of a folder, got '\.\./elsewhere'"):
+        export_bundle(bundle, tmp_path / "out", weights=False)
 
 
 def test_mistakes_are_one_line(bundle, tmp_path, capsys):
