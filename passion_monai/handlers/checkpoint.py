@@ -110,7 +110,8 @@ def _load(path: str | Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ValueError(
-            f"{path} is not a checkpoint that loads safely (weights_only=True): {str(error).strip().splitlines()[0]}"
+            f"{path} is not a checkpoint that loads safely (weights_only=True; {type(error).__name__}): expected the "
+            f"model.pt or checkpoint.pt that a training wrote"
         ) from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} holds a {type(state).__name__}, expected a dictionary of weights")
