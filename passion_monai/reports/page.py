@@ -75,7 +75,7 @@ def write_figures(folders: Sequence[RunFolder], to: str | Path, convention: str 
     for suffix in (".png", ".svg", ".pdf"):
         pictures = overview_figures(groups, Path(to), suffix, convention)
         for run, members in groups:
-            pictures += run_figures(_name(run, groups), members[0], Path(to), suffix, convention)
+            pictures += run_figures(_seeded(_name(run, groups), members), members[0], Path(to), suffix, convention)
         written += [picture.path for picture in pictures]
     return written
 
@@ -114,7 +114,7 @@ def _details(
     run: Run, groups: Groups, members: list[RunFolder], drawing: Path, hd: str, convention: str
 ) -> dict[str, Any]:
     name = _name(run, groups)
-    pictures = run_figures(name, members[0], drawing, convention=convention)
+    pictures = run_figures(_seeded(name, members), members[0], drawing, convention=convention)
     table = run.tables[0]
     return {
         "name": name,
@@ -135,6 +135,11 @@ def _name(run: Run, groups: Groups) -> str:
     own = (run.method, run.missing_rates, run.backbone, run.dataset)
     kept = [part for i, part in enumerate(own) if i == 0 or len({other[i] for other in parts}) > 1]
     return ", ".join(kept)
+
+
+def _seeded(name: str, members: Sequence[RunFolder]) -> str:
+    """A name for what is of the first seed only."""
+    return name if len(members) == 1 else f"{name}, seed {members[0].seed}"
 
 
 def _left_out(folders: Sequence[RunFolder]) -> list[str]:

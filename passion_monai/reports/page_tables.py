@@ -51,28 +51,21 @@ def paper_sheets(runs: Sequence[Run]) -> tuple[list[Named], list[str]]:
     found: list[Named] = []
     left_out: list[str] = []
     runs = [run for run in runs if run.missing_rates != "unknown"]  # scored label maps say nothing of a training
-    parts, runs = [run for run in runs if run.parts is not None], [run for run in runs if run.parts is None]
-    for backbone, members in _by(parts, lambda run: run.backbone).items():
-        try:
-            sheet = ablation_sheet(members)
-            sheet.title = f"{sheet.title} ({backbone})"
-            found.append(Named(f"table2-{slug(backbone)}", sheet))
-        except ValueError as error:
-            left_out.append(f"Table 2 of {backbone}: {error}.")
-    for backbone, members in _by(runs, lambda run: run.backbone).items():
-        try:
-            sheet = missing_rates_sheet(members)
-            sheet.title = f"{sheet.title} ({backbone})"
-            found.append(Named(f"table1-{slug(backbone)}", sheet))
-        except ValueError as error:
-            left_out.append(f"Table 1 of {backbone}: {error}.")
-    for dataset, members in _by(runs, lambda run: run.dataset).items():
-        try:
-            sheet = subset_sheet(members)
-            sheet.title = f"{sheet.title} ({dataset})"
-            found.append(Named(f"table3-{slug(dataset)}", sheet))
-        except ValueError as error:
-            left_out.append(f"Table 3 of {dataset}: {error}.")
+    parts, others = [run for run in runs if run.parts is not None], [run for run in runs if run.parts is None]
+    layouts = (
+        ("Table 1", missing_rates_sheet, _by(others, lambda run: f"{run.dataset}, {run.backbone}")),
+        ("Table 2", ablation_sheet, _by(parts, lambda run: f"{run.dataset}, {run.backbone}")),
+        ("Table 3", subset_sheet, _by(others, lambda run: run.dataset)),
+    )
+    for layout, make, groups in layouts:
+        for where, members in groups.items():
+            try:
+                sheet = make(members)
+            except ValueError as error:
+                left_out.append(f"{layout} of {where}: {error}.")
+                continue
+            sheet.title = f"{sheet.title} ({where})"
+            found.append(Named(f"{slug(layout).replace('-', '')}-{slug(where)}", sheet))
     return found, left_out
 
 

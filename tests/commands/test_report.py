@@ -56,7 +56,13 @@ def test_tables_and_figures_as_files(study, tmp_path):
     files = ["--tables", str(tmp_path / "t"), "--figures", str(tmp_path / "f")]
     cli.main(["report", *runs, "-o", str(tmp_path / "r.html"), *files])
     tables = {path.name for path in (tmp_path / "t").iterdir()}
-    assert {"overview.csv", "overview.md", "overview.tex", "table1-mmformer.tex", "table3-brain-phantom.md"} <= tables
+    assert {
+        "overview.csv",
+        "overview.md",
+        "overview.tex",
+        "table1-brain-phantom-mmformer.tex",
+        "table3-brain-phantom.md",
+    } <= tables
     assert "comparison-brain-phantom-mmformer-missing-20-40-60-80-dice.csv" in tables
     figures = {path.name for path in (tmp_path / "f").iterdir()}
     assert {f"heat-map-passion{suffix}" for suffix in (".png", ".svg", ".pdf")} <= figures

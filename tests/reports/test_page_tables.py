@@ -29,14 +29,14 @@ def test_other_rates_backbones_and_data_are_not_compared():
 def test_a_layout_that_cannot_be_made_is_named():
     five = Run([random_table(modalities=["flair", "t1"])], "passion", "PDT")
     found, left_out = paper_sheets([five, run("passion")])
-    assert [named.name for named in found] == ["table1-mmformer"]
+    assert [named.name for named in found] == ["table1-brats2020-mmformer"]
     assert left_out == ["Table 3 of BraTS2020: runs of one table must have the same data set, modalities and regions."]
 
 
 def test_an_ablation_is_table_2():
     off, on = run("baseline", parts=(False,) * 4), run("pixel", parts=(True, False, False, False))
     found, left_out = paper_sheets([off, on])
-    assert [named.name for named in found] == ["table2-mmformer"]
+    assert [named.name for named in found] == ["table2-brats2020-mmformer"]
     assert left_out == []
 
 
