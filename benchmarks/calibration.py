@@ -2,9 +2,9 @@
 
     python benchmarks/calibration.py --bundle B --cases B/data/brain-3d-*/validation
 
-For a model of the main job of bundle B (``python -m monai.bundle run training --config_file ...``). Voxels of all cases are
-pooled: all of the brain (where some image is not 0), and those where label or prediction is a lesion. `bias` is
-confidence minus accuracy, above 0 overconfident; AUROC is how well an uncertainty ranks wrong voxels above right ones.
+For a model of the main job of bundle B (``python -m monai.bundle run training --config_file ...``). Voxels of all
+cases are pooled: all of the brain (where some image is not 0), and those where label or prediction is a lesion. `bias`
+is confidence minus accuracy, above 0 overconfident; AUROC is how well an uncertainty ranks wrong voxels above others.
 """
 
 from __future__ import annotations
