@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 ROOT = Path(__file__).parents[1]
+LEAN = {"MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
 
 
 def one_thread() -> None:
@@ -42,6 +43,15 @@ def paired(calls: Mapping[str, Callable[[], object]], runs: int, warm: bool = Tr
     }
 
 
+def peak_mib() -> float:
+    """Largest resident memory of this process so far, from the operating system.
+
+    Not `resource.getrusage`, whose figure a child inherits from its parent.
+    """
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+
+
 def available_gib() -> float:
     """Memory that can be had now, from the operating system."""
     for line in Path("/proc/meminfo").read_text().splitlines():
@@ -50,8 +60,11 @@ def available_gib() -> float:
     return float("inf")
 
 
-def fresh(module: str, *arguments: object, needs_gib: float = 0.0) -> dict[str, Any]:
-    """What a module prints as JSON in a process of its own, one thread; waits until there is enough memory."""
+def fresh(module: str, *arguments: object, needs_gib: float = 0.0, lean: bool = False) -> dict[str, Any]:
+    """What a module prints as JSON in a process of its own, one thread; waits until there is enough memory.
+
+    With ``lean``, glibc gives back every block of 8 MiB at once instead of keeping it for the next.
+    """
     for _ in range(120):
         if available_gib() >= needs_gib:
             break
@@ -61,7 +74,7 @@ def fresh(module: str, *arguments: object, needs_gib: float = 0.0) -> dict[str, 
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(LEAN if lean else {})},
         capture_output=True,
         text=True,
         check=False,

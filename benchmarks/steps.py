@@ -1,21 +1,23 @@
-"""The training step of both implementations: ``python -m benchmarks.steps rfnet ours fp32 2`` prints its peak memory."""
+"""Training steps of both sides (parts a, b); ``python -m benchmarks.steps rfnet ours fp32 2`` prints one's memory."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks import straightforward
-from benchmarks.measure import one_thread, spent
+from benchmarks.measure import fresh, one_thread, paired, peak_mib, spent
 from passion_monai.engines import TrainingView
 from passion_monai.losses import SegmentationLoss
 from passion_monai.methods import Passion
-from passion_monai.networks import IncompleteSegmenter, M2FTrans, MMFormer, RFNet
+from passion_monai.networks import IncompleteSegmenter, M2FTrans, MMFormer, RFNet, TrainingOutput, students
 
 K, RATES = 4, (0.2, 0.4, 0.6, 0.8)
 BACKBONES = {"rfnet": RFNet, "mmformer": MMFormer, "m2ftrans": M2FTrans}
@@ -71,13 +73,92 @@ def training_step(network: nn.Module, loss: Callable[[], Tensor]) -> float:
     network.zero_grad()
     value = loss()
     value.backward()
-    return float(value)
+    return float(value.detach())
+
+
+def errors(ours: nn.Module, plain: nn.Module, x: Tensor, label: Tensor, available: Tensor) -> dict[str, float]:
+    """Relative difference of the losses, and of all gradients as one vector, in float32."""
+    values, vectors = [], []
+    for network, loss in (
+        (ours, lambda: our_loss(ours, x, label, available, "fp32")),
+        (plain, lambda: plain_loss(plain, x, label, available)),
+    ):
+        values.append(training_step(network, loss))
+        named = sorted(network.named_parameters())
+        vectors.append(torch.cat([p.grad.flatten().double() for _, p in named if p.grad is not None]))
+        network.zero_grad()
+    gap = (vectors[0] - vectors[1]).norm() / vectors[1].norm()
+    return {"loss": abs(values[0] - values[1]) / abs(values[1]), "gradient": float(gap)}
+
+
+def measure_times(backbone: str, size: int, runs: int) -> dict[str, Any]:
+    """Part a: steps of both sides in turn, for every number of present modalities and both precisions."""
+    ours, plain = networks(backbone, size)
+    x, label = case(size)
+    calls = {"plain": partial(training_step, plain, partial(plain_loss, plain, x, label, presence(4)))}
+    for precision in PRECISIONS:
+        for count in (4, 3, 2, 1):
+            loss = partial(our_loss, ours, x, label, presence(count), precision)
+            calls[f"{precision} {count}"] = partial(training_step, ours, loss)
+    exact = {str(count): errors(ours, plain, x, label, presence(count)) for count in (4, 2)}
+    return {"times": paired(calls, runs, warm=False), "errors": exact, "split": split(ours, x, label)}
+
+
+def split(network: IncompleteSegmenter, x: Tensor, label: Tensor) -> dict[str, dict[str, float]]:
+    """CPU seconds of the parts of our step."""
+    found = {}
+    for precision in PRECISIONS:
+        for count in (4, 2):
+            found[f"{precision} {count}"] = _split(network, x, label, presence(count), PRECISIONS[precision])
+    return found
+
+
+def _split(network: IncompleteSegmenter, x: Tensor, label: Tensor, available: Tensor, dtype: Any) -> dict[str, float]:
+    method, seg = Passion(4, RATES, "reference"), SegmentationLoss("reference")
+    view, optimizer = TrainingView(network, method, dtype), torch.optim.AdamW(network.parameters(), amsgrad=True)
+    seconds, last = {}, time.process_time()
+
+    def lap(name: str) -> None:
+        nonlocal last
+        now = time.process_time()
+        seconds[name], last = now - last, now
+
+    network.zero_grad()
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype is not None):
+        features = network.encode(x, available)
+        lap("encoders")
+        fused = network.decode(features, available)
+        lap("fused decoding")
+        unimodal = view._students(features, students(available, available))
+        lap("students")
+        auxiliary = view._auxiliary(features, available)
+        lap("auxiliary")
+    output = TrainingOutput(fused, unimodal, auxiliary, available, available)
+    loss = seg(fused, label).mean() + sum(method.terms(output, label).values())
+    lap("loss terms, with their gradient")
+    loss.backward()
+    lap("backward")
+    optimizer.step()
+    lap("optimiser")
+    return seconds
+
+
+def measure_memory(backbone: str, size: int) -> dict[str, Any]:
+    """Part b: peak of one step in a process of its own, MiB."""
+    needs = 17 * (size / 80) ** 3 + 1
+    found = {"plain": fresh("benchmarks.steps", backbone, "plain", "fp32", 4, "--size", size, needs_gib=needs)}
+    for side in ("ours", "lean"):
+        for precision in PRECISIONS:
+            for count in (4, 2, 1):
+                arguments = (backbone, side, precision, count, "--size", size)
+                found[f"{side} {precision} {count}"] = fresh("benchmarks.steps", *arguments, lean=side == "lean")
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backbone", choices=BACKBONES)
-    parser.add_argument("side", choices=("plain", "ours", "lean"))
+    parser.add_argument("side", choices=("plain", "ours", "lean"), help="lean: students are decoded twice")
     parser.add_argument("precision", choices=PRECISIONS)
     parser.add_argument("present", type=int)
     parser.add_argument("--size", type=int, default=80)
@@ -86,17 +167,14 @@ def main() -> None:
     one_thread()
     M = options.modalities
     ours, plain = networks(options.backbone, options.size, M, "both" if options.side == "plain" else "ours")
-    x, label = case(options.size, M)
-    available = presence(options.present, M)
+    (x, label), available = case(options.size, M), presence(options.present, M)
     if plain is not None:
-        run = lambda: training_step(plain, lambda: plain_loss(plain, x, label, available))  # noqa: E731
+        run = partial(training_step, plain, partial(plain_loss, plain, x, label, available))
     else:
-        lean = {"checkpoint": True} if options.side == "lean" else {}
-        run = lambda: training_step(ours, lambda: our_loss(ours, x, label, available, options.precision, **lean))  # noqa: E731
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    time = spent(run)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"before_mib": before, "peak_mib": peak, "cpu": time["cpu"], "wall": time["wall"]}))
+        loss = partial(our_loss, ours, x, label, available, options.precision, checkpoint=options.side == "lean")
+        run = partial(training_step, ours, loss)
+    before = peak_mib()
+    print(json.dumps({"before_mib": before, **spent(run), "peak_mib": peak_mib()}))
 
 
 if __name__ == "__main__":

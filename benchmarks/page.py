@@ -1,0 +1,216 @@
+"""The page: one table a part, the target beside each ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from passion_monai.data.availability_files import read_availability
+from passion_monai.data.published import published_table_path
+
+BACKBONES = {"rfnet": "RFNet", "mmformer": "mmFormer", "m2ftrans": "M2FTrans"}
+TABLE = "brats2020/t1-2_t1ce-4_flair-6_t2-8"
+
+
+def render(results: dict[str, Any]) -> str:
+    """Markdown from the parts that are there."""
+    sections = [*_steps(results), *_memory(results), *_evaluations(results)]
+    for name, section in (("d", _terms), ("e", _distances), ("fgh", _cases), ("scaling", _scaling)):
+        if name in results:
+            sections += section(results[name])
+    return "\n".join(sections) + "\n"
+
+
+def shares() -> dict[int, float]:
+    """Share of the training cases of the published (.2, .4, .6, .8) table with so many modalities."""
+    rows = [sum(row) for row in _rows()]
+    return {count: rows.count(count) / len(rows) for count in (1, 2, 3, 4)}
+
+
+def _rows() -> list[list[bool]]:
+    table = read_availability(published_table_path(TABLE), ("flair", "t1ce", "t1", "t2"))
+    return [[bool(cell) for cell in row] for row in table.values()]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return [*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows), ""]
+
+
+def _judged(ratio: float, target: float) -> str:
+    return f"{ratio:.1f} x | {target} x, {'met' if ratio >= target else '**missed**'}"
+
+
+def _below(share: float, target: float) -> str:
+    return f"{100 * share:.1f} % | {100 * target:.0f} %, {'met' if share <= target else '**missed**'}"
+
+
+def _of(results: dict[str, Any], part: str) -> Iterator[tuple[str, Any]]:
+    for backbone, name in BACKBONES.items():
+        if f"{part}_{backbone}" in results:
+            yield name, results[f"{part}_{backbone}"]
+
+
+def _steps(results: dict[str, Any]) -> list[str]:
+    rows, mixed, parts, exact = [], shares(), [], []
+    targets = {("fp32", 4): 2.2, ("bf16", 4): 4, ("fp32", 2): 4, ("bf16", 2): 8}
+    for name, part in _of(results, "a"):
+        cpu = {call: time["cpu"] for call, time in part["times"].items()}
+        rows.append([name, "straightforward, any", f"{cpu['plain']:.1f}", "", ""])
+        for precision in ("fp32", "bf16"):
+            for count in (4, 3, 2, 1):
+                ratio = cpu["plain"] / cpu[f"{precision} {count}"]
+                target = targets.get((precision, count))
+                judged = _judged(ratio, target) if target else f"{ratio:.1f} x | "
+                rows.append([name, f"{precision}, {count} of 4", f"{cpu[f'{precision} {count}']:.2f}", judged])
+            mean = sum(share * cpu[f"{precision} {count}"] for count, share in mixed.items())
+            judged = _judged(cpu["plain"] / mean, 5 if precision == "fp32" else 10)
+            rows.append([name, f"{precision}, mix of the table", f"{mean:.2f}", judged])
+        parts += [[name, setting, *(f"{t:.2f}" for t in split.values())] for setting, split in part["split"].items()]
+        exact += [[name, f"{n} of 4", f"{e['loss']:.1e}", f"{e['gradient']:.1e}"] for n, e in part["errors"].items()]
+    if not rows:
+        return []
+    names = list(next(_of(results, "a"))[1]["split"]["fp32 4"])
+    return [
+        "### a. Training step",
+        "",
+        *_table(["backbone", "step", "CPU s", "faster", "target"], rows),
+        "Where our step goes, CPU s (one step each; the last two in one precision):",
+        "",
+        *_table(["backbone", "setting", *names], parts),
+        "Relative difference of loss and gradient (norm of all) in float32:",
+        "",
+        *_table(["backbone", "present", "loss", "gradient"], exact),
+    ]
+
+
+def _memory(results: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, part in _of(results, "b"):
+        plain = part["plain"]["peak_mib"]
+        rows.append([name, "straightforward, any", f"{plain:.0f}", "", "", f"{part['plain']['cpu']:.1f}"])
+        for setting, found in part.items():
+            if setting != "plain":
+                share, cell = found["peak_mib"] / plain, setting.split()
+                target = {"fp32": 0.15, "bf16": 0.07}[cell[1]]
+                judged = _below(share, target) if cell[2] == "2" else f"{100 * share:.1f} % | "
+                label = f"{cell[0]}, {cell[1]}, {cell[2]} of 4"
+                rows.append([name, label, f"{found['peak_mib']:.0f}", judged, f"{found['cpu']:.1f}"])
+    if not rows:
+        return []
+    head = ["backbone", "step", "peak MiB", "of straightforward", "target", "CPU s"]
+    return [
+        "### b. Peak memory of a step",
+        "",
+        "The process with all its libraries (about 600 MiB before the step). `lean`: `TrainingView(checkpoint=True)` "
+        "and `MALLOC_MMAP_THRESHOLD_=8388608 MALLOC_TRIM_THRESHOLD_=2147483648`.",
+        "",
+        *_table(head, rows),
+    ]
+
+
+def _evaluations(results: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, part in _of(results, "c"):
+        count, cpu = part["windows"]["0.5"], {call: time["cpu"] for call, time in part["window"].items()}
+        rows.append([name, f"straightforward, {count} windows", f"{count * cpu['plain']:.0f}", "", "", "", ""])
+        for precision, target in (("fp32", 3.5), ("bf16", 6)):
+            agree = f"{100 * part['same_label'][precision]:.2f} %"
+            for overlap, windows in part["windows"].items():
+                ratio = count * cpu["plain"] / (windows * cpu[precision])
+                judged = _judged(ratio, target) if overlap == "0.5" else f"{ratio:.1f} x | other overlap"
+                label = f"{precision}, {windows} windows"
+                rows.append([name, label, f"{windows * cpu[precision]:.0f}", judged, agree, ""])
+        for precision, whole in part["whole"].items():
+            judged = _judged(count * cpu["plain"] / whole["cpu"], 16)
+            extra = f"{whole['peak_mib'] - whole['before_mib']:.0f}"
+            rows.append([name, f"{precision}, whole volume", f"{whole['cpu']:.0f}", judged, "", extra])
+    if not rows:
+        return []
+    head = ["backbone", "15 subsets of 140x180x140", "CPU s", "faster", "target", "same label", "extra MiB"]
+    return [
+        "### c. Evaluation of 15 subsets",
+        "",
+        "Seconds of one 80^3 window times the number of windows; the whole volume is run. `same label`: share of a "
+        "window's voxels with the straightforward label, random weights. Subsets with shared encodings were bit-equal "
+        f"to single passes: {all(part['bit_equal_with_shared_encoding'] for _, part in _of(results, 'c'))}.",
+        "",
+        *_table(head, rows),
+    ]
+
+
+def _terms(part: dict[str, Any]) -> list[str]:
+    rows = [
+        ["straightforward", f"{part['times']['plain']['cpu']:.2f}", "", "", f"{part['kept_mib']['plain']:.0f}", "", ""]
+    ]
+    for count, target in (("4", 5), ("2", 8)):
+        ratio = part["times"]["plain"]["cpu"] / part["times"][count]["cpu"]
+        kept = part["kept_mib"][count]
+        share = _below(kept / part["kept_mib"]["plain"], 0.2)
+        rows.append(
+            [f"{count} of 4", f"{part['times'][count]['cpu']:.2f}", _judged(ratio, target), f"{kept:.0f}", share]
+        )
+    head = ["present", "CPU s", "faster", "target", "kept MiB", "of straightforward", "target"]
+    return ["### d. Loss terms, forward and backward", "", *_table(head, rows)]
+
+
+def _distances(part: dict[str, Any]) -> list[str]:
+    rows = []
+    for quality in ("good", "poor"):
+        cpu = {name: time["cpu"] for name, time in part[quality]["times"].items()}
+        for name, target in (("medpy", 60), ("monai", 6)):
+            judged = _judged(cpu[name] / cpu["ours"], target)
+            gap = f"{part[quality]['gaps'][name]:.0e}"
+            rows.append([quality, name, f"{cpu[name]:.2f}", f"{cpu['ours']:.3f}", judged, gap])
+    head = ["prediction", "beside", "CPU s", "ours", "faster", "target", "largest difference"]
+    note = (
+        ""
+        if part["medpy_installed"]
+        else "medpy was not installed: its definition with scipy on whole volumes instead.\n"
+    )
+    return ["### e. Dice and HD95 of three regions, 240x240x155", "", *([note] if note else []), *_table(head, rows)]
+
+
+def _cases(part: dict[str, Any]) -> list[str]:
+    rows = []
+    names = {
+        "first": ("f. first preprocessing of a case", 3),
+        "augmented": ("g. crop and augmentation of a held case", 4),
+        "cached": ("h. a cached case with crop", 20),
+    }
+    for key, (name, target) in names.items():
+        plain, ours = (1000 * part[key][side]["cpu"] for side in ("plain", "ours"))
+        rows.append([name, f"{plain:.1f}", f"{ours:.1f}", _judged(plain / ours, target)])
+    waits = [[workers, f"{100 * share:.1f} %"] for workers, share in part["waiting"].items()]
+    return [
+        "### f, g, h. Cases",
+        "",
+        *_table(["what", "MONAI's transforms, CPU ms", "ours", "faster", "target"], rows),
+        "Share of the time that a network of .2 s a step waits for the loader:",
+        "",
+        *_table(["workers", "waiting"], waits),
+    ]
+
+
+def _scaling(part: dict[str, Any]) -> list[str]:
+    side = part["side"]
+    grown = [[M, *(f"{s:.2f}" for s in found.values())] for M, found in part["modalities"].items()]
+    first = next(iter(part["crops"].items()))
+    crops = [
+        [
+            f"{n}^3",
+            *(f"{s:.2f}" for s in found.values()),
+            *(f"{found[p] / first[1][p] * (int(first[0]) / int(n)) ** 3:.2f}" for p in found),
+        ]
+        for n, found in part["crops"].items()
+    ]
+    return [
+        "### Growth",
+        "",
+        f"RFNet's step, CPU s. All of M modalities present at {side}^3:",
+        "",
+        *_table(["M", "fp32", "bf16"], grown),
+        "2 of 4 present; the last columns are the cost a voxel relative to the smallest crop:",
+        "",
+        *_table(["crop", "fp32", "bf16", "fp32 a voxel", "bf16 a voxel"], crops),
+    ]

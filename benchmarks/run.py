@@ -1,0 +1,65 @@
+"""The whole benchmark: ``python -m benchmarks -o OUT`` measures what is not in OUT yet and writes OUT/performance.md.
+
+Every part is a JSON file in OUT; a part that is there is not measured again (delete it to repeat it), so the page can
+be made on a shared machine, part by part: ``--only a_rfnet d``. One thread; ``--quick`` shrinks crops and volumes to
+show that everything runs: its ratios mean little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import cases, distances, evaluations, page, scaling, steps, terms
+from benchmarks.measure import one_thread
+
+
+def parts(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Name to measurement, in the order of the page."""
+    size, runs = (32, 1) if quick else (80, 2)
+    found: dict[str, Callable[[], dict[str, Any]]] = {}
+    for backbone in steps.BACKBONES:
+        found[f"a_{backbone}"] = partial(steps.measure_times, backbone, size, runs)
+        found[f"b_{backbone}"] = partial(steps.measure_memory, backbone, size)
+        found[f"c_{backbone}"] = partial(evaluations.measure, backbone, size, 1)
+    found["d"] = partial(terms.measure, size, 3)
+    found["e"] = partial(distances.measure, 1 if quick else 2)
+    found["fgh"] = partial(cases.measure, size, runs)
+    found["scaling"] = partial(scaling.measure, quick)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="*", help="parts to measure; the page is made of all that are there")
+    options = parser.parse_args()
+    known = parts(options.quick)
+    for name in set(options.only or []) - set(known):
+        parser.error(f"unknown part {name!r}: there are {', '.join(known)}")
+    one_thread()
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name, measure in known.items():
+        file = options.output / f"{name}.json"
+        if not file.exists() and (not options.only or name in options.only):
+            print(f"measuring {name}", flush=True)
+            torch.manual_seed(0)
+            file.write_text(json.dumps(measure(), indent=1))
+    results = {
+        name: json.loads((options.output / f"{name}.json").read_text())
+        for name in known
+        if (options.output / f"{name}.json").exists()
+    }
+    (options.output / "performance.md").write_text(page.render(results))
+    print(f"wrote {options.output / 'performance.md'}")
+
+
+if __name__ == "__main__":
+    main()
