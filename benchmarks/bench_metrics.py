@@ -80,7 +80,8 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     reference, predictions = subject()
     truth = region_masks(reference, REGIONS)
-    print(f"HD95 of WT, TC and ET, {'x'.join(map(str, SHAPE))} voxels, seconds of processor time, fastest of {repeats}\n")
+    size = "x".join(map(str, SHAPE))
+    print(f"HD95 of WT, TC and ET, {size} voxels, seconds of processor time, fastest of {repeats}\n")
     head = ("prediction", "implementation", "seconds", "ours", "times faster", "relative difference")
     print("{:<12}{:<28}{:>9}{:>9}{:>15}{:>21}".format(*head))
     for quality, labels in predictions.items():

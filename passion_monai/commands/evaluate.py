@@ -49,9 +49,9 @@ def evaluate(
         given, lacking = ("predictions", "references") if predictions is not None else ("references", "predictions")
         raise ValueError(f"--{given} is given without --{lacking}: label maps are scored against references")
     if predictions is None:
-        folder = None if output is None else str(Path(str(output)) / "eval")
-        given = {"eval_dir": folder, "regions": regions, "modalities": modalities}
-        _evaluate_model(bundle, {**{key: value for key, value in given.items() if value is not None}, **options})
+        eval_dir = None if output is None else str(Path(str(output)) / "eval")
+        named = {"eval_dir": eval_dir, "regions": regions, "modalities": modalities}
+        _evaluate_model(bundle, {**{key: value for key, value in named.items() if value is not None}, **options})
         return
     if options:
         raise ValueError(f"options that label maps do not have: {', '.join(f'--{name}' for name in options)}")

@@ -65,8 +65,8 @@ def apply_convention(
     Args:
         values: one value per case, shape ``(N,)``.
         reference_voxels: size of the reference mask per case, shape ``(N,)``.
-        prediction_voxels: size of the predicted mask per case, shape ``(N,)``; -1 where there is no prediction, which is
-            an overlap of 0 and the distance of a mask that is empty alone, whatever the reference holds.
+        prediction_voxels: size of the predicted mask per case, shape ``(N,)``; -1 where there is no prediction, which
+            is an overlap of 0 and the distance of a mask that is empty alone, whatever the reference holds.
         metric: its name; decides between distance and overlap.
         convention: a name of `CONVENTIONS`.
 
