@@ -83,22 +83,26 @@ def _logit_loss(logits: Tensor, masks: Tensor, floor: float) -> Tensor:
 def _loss_of_logits(logits: Tensor, masks: Tensor, floor: float) -> Tensor:
     if floor > 0:
         return _probability_loss(logits.softmax(dim=1), masks, floor)
-    log_p = logits.log_softmax(dim=1)
-    return _dice_and_cross_entropy(log_p.exp(), log_p, masks)
+    log_p, masks = logits.log_softmax(dim=1), masks.to(logits.dtype)
+    log_likelihood = (log_p * masks).sum(dim=1)
+    return _dice_and_cross_entropy(log_p.exp(), log_likelihood.exp(), log_likelihood, masks)
 
 
 def _probability_loss(p: Tensor, masks: Tensor, floor: float) -> Tensor:
-    return _dice_and_cross_entropy(p, p.clamp(min=floor or torch.finfo(p.dtype).tiny).log(), masks)
+    masks = masks.to(p.dtype)
+    likelihood = (p * masks).sum(dim=1)
+    log_likelihood = likelihood.clamp(min=floor or torch.finfo(p.dtype).tiny).log()
+    return _dice_and_cross_entropy(p, likelihood, log_likelihood, masks)
 
 
-def _dice_and_cross_entropy(p: Tensor, log_p: Tensor, masks: Tensor) -> Tensor:
-    p, log_p, masks = p.flatten(2), log_p.flatten(2), masks.flatten(2).to(p.dtype)
+def _dice_and_cross_entropy(p: Tensor, likelihood: Tensor, log_likelihood: Tensor, masks: Tensor) -> Tensor:
+    """From probabilities and masks ``(B, K, *S)`` and the true class's probability and its logarithm ``(B, *S)``."""
+    p, masks = p.flatten(2), masks.flatten(2)
     volume = masks.sum(dim=2)
     weight = 1 - volume / masks.shape[2]
-    log_likelihood = (log_p * masks).sum(dim=2)
-    overlap = (p * masks).sum(dim=2)
-    dice = 2 * overlap / (p.sum(dim=2) + volume + EPSILON)
-    return 1 - dice.mean(dim=1) - (weight * log_likelihood).sum(dim=1) / masks.shape[2]
+    of_class = masks @ torch.stack([likelihood.flatten(1), log_likelihood.flatten(1)], dim=2)  # (B, K, 2)
+    dice = 2 * of_class[:, :, 0] / (p.sum(dim=2) + volume + EPSILON)
+    return 1 - dice.mean(dim=1) - (weight * of_class[:, :, 1]).sum(dim=1) / masks.shape[2]
 
 
 def auxiliary_losses(output: TrainingOutput, target: Tensor, floor: float = 0.0) -> Tensor:
