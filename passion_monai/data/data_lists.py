@@ -101,7 +101,7 @@ def list_text(sections: Mapping[str, Sequence[Item]], root: Path, modalities: Se
 
     Example:
         >>> items = [{"case": "a", "flair": "/data/a_flair.nii.gz", "label": "/data/a_seg.nii.gz"}]
-        >>> print(list_text({"training": items}, Path("/data"), ["flair", "t2"]))
+        >>> print(list_text({"training": items}, Path("/data"), ["flair", "t2"]), end="")
         {
          "training": [
           {"case": "a", "flair": "a_flair.nii.gz", "t2": null, "label": "a_seg.nii.gz"}

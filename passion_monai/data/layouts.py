@@ -113,6 +113,6 @@ def _naming(root: Path) -> str:
     names = [path.name.lower() for path in nifti_files(root)]
     if any(name.startswith("sub-") for name in names):
         return "BIDS names (sub-01_T1w.nii.gz)"
-    if any(name.startswith("myops_") for name in names):
+    if any(name.split(".nii")[0].endswith(("_c0", "_de")) for name in names):
         return "MyoPS names (CASE_C0.nii.gz)"
     return "BraTS names (CASE_flair.nii.gz)"
