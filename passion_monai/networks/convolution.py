@@ -202,22 +202,43 @@ def _geometry(x: Tensor, stride: int) -> tuple[Any, ...]:
 
 
 def _padded(x: Tensor, weight: Tensor, reflect: bool) -> Tensor:
-    pads = [weight.shape[2] // 2] * (2 * (x.ndim - 2))
-    padded = F.pad(x, pads, mode="reflect") if reflect else F.pad(x, pads)
-    return padded.contiguous(memory_format=_layout(x, weight))
+    """Pad by half the kernel, straight into the layout the convolution wants (`F.pad` would make a copy before)."""
+    width = weight.shape[2] // 2
+    size = [*x.shape[:2], *(n + 2 * width for n in x.shape[2:])]
+    padded = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=_layout(x, weight))
+    if not reflect:
+        padded.zero_()
+    padded[_interior(x, width)] = x
+    if reflect:
+        for inside, outside in _mirrored(padded, width):
+            outside.copy_(inside)
+    return padded
 
 
 def _unpadded(gradient: Tensor | None, x: Tensor, weight: Tensor, reflect: bool) -> Tensor | None:
-    """Gradient of the padding."""
+    """Gradient of `_padded`; overwrites ``gradient``."""
     if gradient is None:
         return None
-    width, axes = weight.shape[2] // 2, x.ndim - 2
+    width = weight.shape[2] // 2
     if reflect:
-        backward = torch.ops.aten.reflection_pad3d_backward if axes == 3 else torch.ops.aten.reflection_pad2d_backward
-        gradient = backward(gradient, x, [width] * (2 * axes))
-    else:
-        gradient = F.pad(gradient, [-width] * (2 * axes))
-    return gradient.contiguous(memory_format=_layout_of(x))
+        for inside, outside in reversed(_mirrored(gradient, width)):
+            inside.add_(outside)
+    return gradient[_interior(x, width)].contiguous(memory_format=_layout_of(x))
+
+
+def _interior(x: Tensor, width: int) -> tuple[slice, ...]:
+    return (slice(None), slice(None), *(slice(width, width + n) for n in x.shape[2:]))
+
+
+def _mirrored(padded: Tensor, width: int) -> list[tuple[Tensor, Tensor]]:
+    """Planes inside and the planes outside that repeat them; axis by axis, so that corners are repeated in turn."""
+    pairs = []
+    for axis in range(2, padded.ndim):
+        last = padded.shape[axis] - 1
+        for i in range(width):
+            pairs.append((padded.select(axis, 2 * width - i), padded.select(axis, i)))
+            pairs.append((padded.select(axis, last - 2 * width + i), padded.select(axis, last - i)))
+    return pairs
 
 
 def _layout(x: Tensor, weight: Tensor) -> torch.memory_format:

@@ -6,9 +6,11 @@ Reference:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from passion_monai.networks.blocks import (
     AuxiliaryDecoder,
@@ -19,7 +21,7 @@ from passion_monai.networks.blocks import (
     Rise,
     initialise,
 )
-from passion_monai.networks.contract import Decoded, IncompleteSegmenter
+from passion_monai.networks.contract import Decoded, IncompleteSegmenter, capturing
 from passion_monai.networks.convolution import CONVOLUTIONS
 from passion_monai.networks.per_modality import PerModality, input_channels, seen_modalities
 
@@ -184,10 +186,36 @@ def _enter_regions(
     assert bias is not None
     B, P, C = features.shape[:3]
     K, dtype = probabilities.shape[1], features.dtype
-    combined = torch.einsum("bkm,okc->bkomc", weights, kernel.reshape(-1, K, C)).reshape(B, -1, P * C)
-    by_region = torch.bmm(combined.to(dtype), features.reshape(B, P * C, -1)).unflatten(1, [K, -1])
-    summed = (probabilities.to(dtype).flatten(2).unsqueeze(2) * by_region).sum(dim=1)
+    combined = torch.einsum("bkm,okc->bkomc", weights, kernel.reshape(-1, K, C)).reshape(B, K, -1, P * C).to(dtype)
+    flat, p = features.reshape(B, P * C, -1), probabilities.to(dtype).flatten(2)
+    if torch.jit.is_scripting() or capturing():
+        summed = (p.unsqueeze(2) * torch.matmul(combined, flat.unsqueeze(1))).sum(dim=1)
+    else:
+        summed = _RegionSum.apply(combined, flat, p)
     return (summed + bias.to(dtype).unsqueeze(1)).reshape([B, -1] + list(features.shape[3:]))  # noqa: RUF005
+
+
+class _RegionSum(torch.autograd.Function):
+    r"""Sum over regions :math:`\sum_k p_k A_k F`, one region after the other, so that one is in memory at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, matrices: Tensor, features: Tensor, p: Tensor) -> Tensor:
+        ctx.save_for_backward(matrices, features, p)
+        total = (matrices[:, 0] @ features).mul_(p[:, :1])
+        for k in range(1, p.shape[1]):
+            total.addcmul_(matrices[:, k] @ features, p[:, k : k + 1])
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        matrices, features, p = ctx.saved_tensors
+        of_matrices, of_features = torch.empty_like(matrices), torch.zeros_like(features)
+        for k in range(p.shape[1]):
+            of_region = gradient * p[:, k : k + 1]
+            of_matrices[:, k] = (features @ of_region.transpose(1, 2)).transpose(1, 2)
+            of_features.baddbmm_(matrices[:, k].transpose(1, 2), of_region)
+        return of_matrices, of_features, None
 
 
 class _Locator(nn.Module):
