@@ -10,7 +10,6 @@ Reference:
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from passion_monai.losses._tensors import (
     check_filled,
@@ -102,7 +101,7 @@ def _divergence(
     log_student: Tensor, log_teacher: Tensor, temperature: float, direction: str, class_mean: bool
 ) -> Tensor:
     first, second = (log_teacher, log_student) if direction == "teacher_student" else (log_student, log_teacher)
-    pointwise = F.kl_div(second, first, reduction="none", log_target=True)  # KL(first || second)
+    pointwise = first.exp() * (first - second)  # KL(first || second); `F.kl_div` takes the exponential twice
     values = pointwise.flatten(2).mean(dim=2)
     return temperature**2 * (values.mean(dim=1) if class_mean else values.sum(dim=1))
 
