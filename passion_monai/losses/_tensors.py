@@ -121,7 +121,7 @@ def settled(function: Callable[[Tensor], tuple[Tensor, ...]], prediction: Tensor
     """
     if not (torch.is_grad_enabled() and prediction.requires_grad):
         return function(prediction)
-    leaf = prediction.detach().requires_grad_()
+    leaf = _plain(prediction.detach()).requires_grad_()  # a gradient in float16 before it is scaled would be zero
     values, *others = function(leaf)
     (gradient,) = torch.autograd.grad(values.sum(), leaf)
     return _Settled.apply(prediction, values.detach(), gradient), *others
@@ -133,13 +133,15 @@ class _Settled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, prediction: Tensor, values: Tensor, gradient: Tensor) -> Tensor:
         ctx.save_for_backward(gradient)
+        ctx.dtype = prediction.dtype
         return values
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_values: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * of_values.to(gradient.dtype).view(-1, *[1] * (gradient.ndim - 1)), None, None
+        scaled = gradient * of_values.to(gradient.dtype).view(-1, *[1] * (gradient.ndim - 1))
+        return scaled.to(ctx.dtype), None, None
 
 
 def select_cases(x: Tensor, rows: Tensor) -> Tensor:

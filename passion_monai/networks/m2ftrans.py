@@ -103,7 +103,7 @@ class M2FTrans(IncompleteSegmenter):
     def decode(self, features: list[Tensor], presence: Tensor) -> Decoded:
         """Decode the present modalities, see `IncompleteSegmenter.decode`."""
         deepest, x, weights = self._gather(keep_only(features[-1], presence), presence)
-        seen, kept = seen_modalities([*features[:-1], deepest], presence)
+        seen, kept = seen_modalities(features[:-1] + [deepest], presence)  # noqa: RUF005 - TorchScript
         if kept is not None:
             weights = weights.index_select(1, kept)
         deep_logits: list[Tensor] = []

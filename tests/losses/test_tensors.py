@@ -9,6 +9,7 @@ from passion_monai.losses._tensors import (
     modality_values,
     resize,
     select_cases,
+    settled,
 )
 
 
@@ -63,3 +64,27 @@ def test_modality_values_pass_gradients_to_their_case():
 def test_an_unfilled_field_is_named():
     with pytest.raises(ValueError, match=r"output.unimodal .* 3 modalities, got 0.*'unimodal' is True"):
         check_filled([], "unimodal", torch.ones(1, 3))
+
+
+def test_a_settled_gradient_is_scaled_before_it_is_rounded_to_half_precision():
+    z = torch.full((1, 4), 1.0, dtype=torch.float16, requires_grad=True)
+    (values,) = settled(lambda z: (1e-9 * z.sum(dim=1),), z)
+    (values * 2.0**20).sum().backward()
+    torch.testing.assert_close(z.grad.float(), torch.full((1, 4), 1e-9 * 2**20), rtol=1e-3, atol=0)
+
+
+def test_what_is_settled_beside_the_value_gets_no_gradient():
+    z = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    value, other = settled(lambda z: (z.square().sum(dim=1), z.detach().sum(dim=1)), z)
+    assert value.requires_grad
+    assert not other.requires_grad
+    with torch.no_grad():
+        assert not settled(lambda z: (z.sum(dim=1),), z)[0].requires_grad
+
+
+@pytest.mark.parametrize("size", [(6, 7, 5), (6, 4), (9,)])
+def test_resize_is_linear_interpolation_with_aligned_corners(size):
+    x = torch.randn(2, 3, *(4, 3, 5)[: len(size)], dtype=torch.float64)
+    mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(size)]
+    expected = torch.nn.functional.interpolate(x, size, mode=mode, align_corners=True)
+    torch.testing.assert_close(resize(x, torch.Size(size)), expected)
