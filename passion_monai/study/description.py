@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
+from monai.bundle import ConfigParser
 
 from passion_monai.data.messages import nearest
 from passion_monai.study.run import StudyRun
@@ -55,35 +57,51 @@ def read_study(path: str | Path, size: str = "small", dataset_dir: str | None = 
         ValueError: when something in the file is unknown, missing or of the wrong kind; the nearest known name is said.
     """
     path = Path(path).absolute()
-    if not path.is_file():
-        raise FileNotFoundError(f"study {path} does not exist")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
-    where = str(path)
-    content = _mapping(content, where, KEYS, required=("name", "bundle", "axes", "rows", "sizes"))
-    sizes = _mapping(content["sizes"], f"{where}: sizes")
-    if size not in sizes:
-        raise ValueError(f"{where}: unknown size {size!r}: {nearest(size, sizes)}")
-    chosen = _mapping(sizes[size], f"{where}: sizes: {size}", SIZE_KEYS, required=("dataset",))
+    content = _content(path)
+    where, chosen = str(path), _size(content, size, str(path))
     overrides = dict(_mapping(chosen.get("overrides"), f"{where}: sizes: {size}: overrides"))
     if dataset_dir is not None:
         overrides["dataset_dir"] = str(Path(dataset_dir).expanduser().absolute())
     elif chosen.get("needs_data"):
         raise ValueError(f"size {size!r} of {where} needs real cases: give their folder with --dataset_dir")
     axes = _axes(content["axes"], chosen.get("axes"), where)
-    seeds = _list(chosen.get("seeds", content.get("seeds", [0])), f"{where}: seeds", int)
-    combinations = list(_combinations(content["rows"], axes, where))
     configs = _configs(path.parent, content["bundle"], chosen.get("configs", []), where)
-    name = f"{content['name']}-{size}"
+    _check_ids([overrides, *(choice for names in axes.values() for choice in names.values())], configs, where)
+    name, dataset = f"{content['name']}-{size}", str(chosen["dataset"])
     runs = tuple(
-        StudyRun(name, str(chosen["dataset"]), facts, seed, configs, _merged(overrides, axes, facts))
-        for seed in seeds
-        for facts in combinations
+        StudyRun(name, dataset, facts, seed, configs, _merged(overrides, axes, facts))
+        for seed in _list(chosen.get("seeds", content.get("seeds", [0])), f"{where}: seeds", int)
+        for facts in _combinations(content["rows"], axes, where)
     )
     tables = _list(content.get("tables", []), f"{where}: tables", int)
     return Study(name, runs, tuple(tables), bool(content.get("keep_weights", False)))
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"study {path} does not exist")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    return _mapping(content, str(path), KEYS, required=("name", "bundle", "axes", "rows", "sizes"))
+
+
+def _size(content: Mapping[str, Any], size: str, where: str) -> Mapping[str, Any]:
+    sizes = _mapping(content["sizes"], f"{where}: sizes")
+    if size not in sizes:
+        raise ValueError(f"{where}: unknown size {size!r}: {nearest(size, sizes)}")
+    return _mapping(sizes[size], f"{where}: sizes: {size}", SIZE_KEYS, required=("dataset",))
+
+
+def _check_ids(overrides: Iterable[Mapping[str, Any]], configs: Sequence[Path], where: str) -> None:
+    """An id that no config has is a mistake, which MONAI would take without a word."""
+    known = list(ConfigParser.load_config_files([str(path) for path in configs]))
+    for key in dict.fromkeys(key for choice in overrides for key in choice):
+        if key.split("#")[0] not in known:
+            close = get_close_matches(key.split("#")[0], known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"see {configs[0]}"
+            raise ValueError(f"{where}: the configs have no id {key!r}; {hint}")
 
 
 def _mapping(value: Any, where: str, known: Sequence[str] = (), required: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -129,7 +147,7 @@ def _axes(general: Any, own: Any, where: str) -> dict[str, dict[str, Mapping[str
     return axes
 
 
-def _combinations(rows: Any, axes: Mapping[str, Mapping[str, Any]], where: str) -> Iterable[dict[str, str]]:
+def _combinations(rows: Any, axes: Mapping[str, Mapping[str, Any]], where: str) -> list[dict[str, str]]:
     """One dict of axis -> name per row; ``all`` stands for every name of an axis."""
     found: list[dict[str, str]] = []
     for number, row in enumerate(_list(rows, f"{where}: rows", dict), start=1):

@@ -15,6 +15,8 @@ TRAIN = {
     "availability": None,
     "wait": 0,
     "seed": 0,
+    "epochs": 1,
+    "dataset_dir": None,
     "quality": 0.5,
     "output_dir": ".",
     "resume_path": None,
