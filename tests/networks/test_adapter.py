@@ -94,5 +94,5 @@ def test_other_networks_are_refused_by_name(network) -> None:
 @pytest.mark.slow
 def test_monais_swin_unetr_cannot_be_scripted() -> None:
     """Not our doing: once this fails, the exception in the contract test can go."""
-    with pytest.raises(RuntimeError, match="Tuple index out of range"):
+    with pytest.raises(RuntimeError, match=r"Tuple index out of range|redefine method"):
         torch.jit.script(SwinUNETR(1, 3, **SWIN))
