@@ -24,11 +24,12 @@ class FiniteLoss:
 
     Args:
         path: of that file, or None for none (ranks other than 0).
-        objects: name to object with ``state_dict``, what the file holds.
+        objects: name to object with ``state_dict``, what the file holds; entries that are None are left out.
     """
 
     def __init__(self, path: str | Path | None = None, objects: Mapping[str, Any] | None = None) -> None:
-        self.path, self.objects = path, dict(objects or {})
+        self.path = path
+        self.objects = {name: part for name, part in (objects or {}).items() if part is not None}
 
     def attach(self, engine: Engine) -> None:
         """Check after the terms are added, before the backward pass, and the weights after an epoch."""

@@ -28,7 +28,7 @@ def spoil(trainer, epoch):
 
 def test_a_loss_that_is_not_finite_stops_before_the_weights_change(tmp_path):
     trainer, objects = build(METHODS["passion"], epochs=1)
-    FiniteLoss(tmp_path / "checkpoint.nonfinite.pt", objects).attach(trainer)
+    FiniteLoss(tmp_path / "checkpoint.nonfinite.pt", {**objects, "scaler": None}).attach(trainer)
     spoil(trainer, epoch=1)
     before = {name: value.clone() for name, value in objects["model"].state_dict().items()}
     trainer.data_loader.sampler.shuffle = False
