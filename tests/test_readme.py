@@ -1,11 +1,13 @@
 """What the README promises: two commands of one line each, options that exist, code that runs."""
 
+import inspect
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from passion_monai import cli
 from passion_monai.data import published_tables
 
 ROOT = Path(__file__).parents[1]
@@ -27,8 +29,12 @@ def test_the_first_two_bash_blocks_are_one_command_line_each():
     assert all("pip install -c constraints.txt" in command for command in (run, test))
 
 
-def test_every_option_exists():
-    options = set(re.findall(r"--([a-z_#]+)", README)) - {"config_file", "nproc_per_node"}
+PASSION = re.compile(r"^passion ([a-z-]+)(.*)$")
+
+
+def test_every_option_of_the_bundle_exists():
+    text = "\n".join(code for code in README.split("`") if not PASSION.match(code))
+    options = set(re.findall(r"--([a-z_#]+)", text)) - {"config_file", "nproc_per_node", "help"}
     assert options
     for option in options:
         entry = CONFIG
@@ -37,6 +43,15 @@ def test_every_option_exists():
                 break
             assert part in entry, option
             entry = entry[part]
+
+
+def test_every_command_and_its_options_exist():
+    found = [match for code in README.split("`") if (match := PASSION.match(code))]
+    assert {match[1] for match in found} == set(cli.COMMANDS)
+    for name, words in (match.groups() for match in found):
+        known = set(inspect.signature(cli.command(name)).parameters)
+        given = set(re.findall(r"--([a-z_0-9]+)", words))
+        assert given <= known | set(CONFIG["modalities"]), name
 
 
 def test_the_named_table_is_shipped():
