@@ -21,7 +21,7 @@ from monai.bundle import ConfigParser
 BUNDLES = Path(__file__).parents[1] / "bundles"
 COLUMNS = ["backbone", "task", "region", "parameters", "steps", "seconds_per_step", "untrained_dice", "trained_dice"]
 TASKS = {"brain 2D": ("brats_passion", "WT"), "heart 2D": ("myops_passion", "MYO"), "brain 3D": ("brats_passion", "WT")}
-STEPS = {"brain 2D": 480, "heart 2D": 480, "brain 3D": 96}
+STEPS = {"brain 2D": 480, "heart 2D": 480, "brain 3D": 360}
 
 
 def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:

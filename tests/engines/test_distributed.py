@@ -1,11 +1,9 @@
 """Two gloo processes with one case each a step equal one process with two."""
 
-import os
 from functools import partial
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
 from passion_monai.engines import IncompleteTrainer, TrainingView
@@ -13,6 +11,7 @@ from passion_monai.handlers import EpochSeed, MethodHandler, PreferenceTracker
 from passion_monai.losses import SegmentationLoss
 from tests.engines.test_trainer import METHODS
 from tests.helpers.mean_fusion import MeanFusion
+from tests.helpers.ranks import on_two_ranks
 from tests.helpers.training import MODALITIES, build, loader
 
 # no Adam: it turns the rounding noise in the gradient of a bias before a normalisation into whole steps
@@ -21,8 +20,6 @@ sgd = partial(torch.optim.SGD, lr=0.05)
 
 
 def train_rank(rank, name, folder):
-    os.environ["OMP_NUM_THREADS"] = "1"
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     torch.manual_seed(0)
     backbone, method = MeanFusion(2, 3, 3), METHODS[name]()
     view = TrainingView(backbone, method)
@@ -42,13 +39,12 @@ def train_rank(rank, name, folder):
     preference = {name: torch.tensor(trainer.state.metrics[name]) for name in PREFERENCE}
     state = {"model": backbone.state_dict(), "method": method.state_dict(), "preference": preference}
     torch.save(state, f"{folder}/rank{rank}.pt")
-    distributed.destroy_process_group()
 
 
 @pytest.mark.distributed
 @pytest.mark.parametrize("name", ["baseline", "passion"])
 def test_two_ranks_equal_one_process(name, tmp_path):
-    multiprocessing.spawn(train_rank, (name, str(tmp_path)), nprocs=2)
+    on_two_ranks(train_rank, tmp_path, name, tmp_path)
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
     trainer, objects = build(METHODS[name], epochs=2, batch_size=2, make_optimizer=sgd, track=1)
     trainer.run()

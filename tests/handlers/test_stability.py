@@ -1,9 +1,7 @@
-import os
 from functools import partial
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
 from passion_monai.engines import IncompleteTrainer, TrainingView
@@ -11,6 +9,7 @@ from passion_monai.handlers import FiniteLoss, GradientClip, ResumeSaver, load_w
 from passion_monai.losses import SegmentationLoss
 from tests.engines.test_trainer import METHODS
 from tests.helpers.mean_fusion import MeanFusion
+from tests.helpers.ranks import on_two_ranks
 from tests.helpers.training import build, loader
 
 sgd = partial(torch.optim.SGD, lr=0.1)
@@ -74,8 +73,6 @@ def test_weights_spoilt_by_a_gradient_are_not_saved(tmp_path):
 
 
 def stop_rank(rank, folder):
-    os.environ["OMP_NUM_THREADS"] = "1"
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     torch.manual_seed(0)
     method = METHODS["baseline"]()
     view = TrainingView(MeanFusion(2, 3, 3), method)
@@ -96,13 +93,12 @@ def stop_rank(rank, folder):
         trainer.run()
     except FloatingPointError as error:
         (folder / f"{rank}.txt").write_text(str(error))
-    distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 @pytest.mark.distributed
 def test_all_ranks_stop_and_name_the_same_case(tmp_path):
-    multiprocessing.spawn(stop_rank, (tmp_path,), nprocs=2)
+    on_two_ranks(stop_rank, tmp_path, tmp_path)
     texts = [(tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)]
     assert texts[0] == texts[1]
     assert "cases ['case0']" in texts[0]

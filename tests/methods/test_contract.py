@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
 
 import passion_monai.methods
 from passion_monai.engines import TrainingView
 from passion_monai.losses import SegmentationLoss
 from passion_monai.methods import PMR, Baseline, Method, ModDrop, Passion
 from tests.helpers.mean_fusion import MeanFusion
+from tests.helpers.ranks import on_two_ranks
 
 RATES = [0.2, 0.4, 0.6]
 METHODS = {
@@ -120,7 +120,6 @@ def test_a_method_has_no_parameters_and_keeps_no_graph(name):
 
 
 def run_rank(rank, folder, names):
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     reports = {}
     for name in names:
         view, method = build(name)
@@ -129,14 +128,13 @@ def run_rank(rank, folder, names):
         loss_of(view, method, slice(2 * rank, 2 * rank + 2))
         reports[name] = (method.end_epoch(), method.state_dict())
     torch.save(reports, f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
 
 
 @pytest.mark.distributed
 def test_two_ranks_equal_one():
     names = ["passion", "pmr"]  # the reference's delta and classes are per batch, so per rank, by definition
     with tempfile.TemporaryDirectory() as folder:
-        multiprocessing.start_processes(run_rank, (folder, names), nprocs=2, start_method="spawn")
+        on_two_ranks(run_rank, folder, folder, names)
         ranks = [torch.load(Path(folder) / f"{rank}.pt", weights_only=True) for rank in range(2)]
     for name in names:
         view, method = build(name)
