@@ -13,7 +13,7 @@ from passion_monai.reports.reliability import (
     write_reliability,
 )
 from passion_monai.reports.run_folders import RunFolder, find_runs, group_runs, read_run
-from passion_monai.reports.runs import Run
+from passion_monai.reports.runs import Run, parts_of
 from passion_monai.reports.sheet import Sheet
 from passion_monai.reports.tables import ablation_sheet, missing_rates_sheet, subset_sheet
 
@@ -27,6 +27,7 @@ __all__ = [
     "find_runs",
     "group_runs",
     "missing_rates_sheet",
+    "parts_of",
     "plot_averages",
     "plot_case",
     "plot_errors",

@@ -12,8 +12,7 @@ from typing import Any
 from passion_monai.data.messages import few
 from passion_monai.metrics.statistics import nan_mean
 from passion_monai.metrics.table import SubsetTable
-from passion_monai.reports.paper_numbers import PARTS
-from passion_monai.reports.runs import Run
+from passion_monai.reports.runs import Run, parts_of
 
 __all__ = ["RunFolder", "find_runs", "group_runs", "read_run"]
 
@@ -174,15 +173,7 @@ def case_scores(table: SubsetTable) -> list[tuple[str, float, int]]:
 def _run(method: str, members: Sequence[RunFolder]) -> Run:
     first = members[0]
     tables = [one.table for one in members if one.table is not None]
-    return Run(tables, method, first.missing_rates, first.backbone, first.data, _parts(first.record.get("parts")))
-
-
-def _parts(name: str | None) -> tuple[bool, bool, bool, bool] | None:
-    """``pixel+beta`` as PASSION's four switches."""
-    if name is None:
-        return None
-    pixel, proto, delta, beta = (part in name.split("+") for part in PARTS)
-    return pixel, proto, delta, beta
+    return Run(tables, method, first.missing_rates, first.backbone, first.data, parts_of(first.record.get("parts")))
 
 
 def _is_run(folder: Path) -> bool:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from passion_monai.metrics.conventions import is_distance
 from passion_monai.metrics.statistics import Interval, mean_interval, patient_means
 from passion_monai.metrics.table import SubsetTable
-from passion_monai.reports.paper_numbers import averaged_regions
+from passion_monai.reports.paper_numbers import PARTS, averaged_regions
 
-__all__ = ["Run", "average_interval", "averages", "setting"]
+__all__ = ["Run", "average_interval", "averages", "parts_of", "setting"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,19 @@ class Run:
     def modalities(self) -> list[str]:
         """Names of the modalities in the config's order."""
         return self.tables[0].modalities
+
+
+def parts_of(name: str | None) -> tuple[bool, bool, bool, bool] | None:
+    """Which of PASSION's four parts a run's record names, such as ``pixel+beta``; None when it names none.
+
+    Example:
+        >>> parts_of("pixel+beta"), parts_of("none")
+        ((True, False, False, True), (False, False, False, False))
+    """
+    if name is None:
+        return None
+    pixel, proto, delta, beta = (part in name.split("+") for part in PARTS)
+    return pixel, proto, delta, beta
 
 
 def setting(run: Run) -> str:

@@ -12,11 +12,18 @@ from typing import Any
 
 from passion_monai.data.files import whole_file
 from passion_monai.metrics import SubsetTable
-from passion_monai.reports import Run, Sheet, ablation_sheet, comparison_sheet, missing_rates_sheet, subset_sheet
+from passion_monai.reports import (
+    Run,
+    Sheet,
+    ablation_sheet,
+    comparison_sheet,
+    missing_rates_sheet,
+    parts_of,
+    subset_sheet,
+)
 
 __all__ = ["Row", "collect", "comparison_sheets", "finished_rows", "paper_sheets", "write_tables"]
 
-PARTS = ("pixel", "proto", "delta", "beta")
 KEPT = ("run.json", "eval/availability.csv", "eval/preference.csv")
 
 
@@ -47,7 +54,7 @@ class Row:
             missing_rates=facts["rates"],
             backbone=facts["backbone"],
             dataset=facts["dataset"],
-            parts=_parts(facts.get("parts")),
+            parts=parts_of(facts.get("parts")),
         )
 
 
@@ -68,14 +75,6 @@ def finished_rows(root: str | Path) -> list[Row]:
             row = rows.setdefault(record["row"], Row(record, {}))
             rows[record["row"]] = Row(record, {**row.tables, record["seed"]: _scores(path.parent)})
     return list(rows.values())
-
-
-def _parts(name: str | None) -> tuple[bool, bool, bool, bool] | None:
-    """``pixel+beta`` as PASSION's four switches; ``none`` is all of them off."""
-    if name is None:
-        return None
-    pixel, proto, delta, beta = (part in name.split("+") for part in PARTS)
-    return pixel, proto, delta, beta
 
 
 def _scores(folder: Path) -> SubsetTable:
