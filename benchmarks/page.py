@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from passion_monai.data.availability_files import read_availability
 from passion_monai.data.published import published_table_path
 
+NOTES = Path(__file__).with_name("notes.md")
 BACKBONES = {"rfnet": "RFNet", "mmformer": "mmFormer", "m2ftrans": "M2FTrans"}
 TABLE = "brats2020/t1-2_t1ce-4_flair-6_t2-8"
 
@@ -18,7 +20,8 @@ def render(results: dict[str, Any]) -> str:
     for name, section in (("d", _terms), ("e", _distances), ("fgh", _cases), ("scaling", _scaling)):
         if name in results:
             sections += section(results[name])
-    return "\n".join(sections) + "\n"
+    sections += [*_profiles(results), *_gpus(results)]
+    return NOTES.read_text() + "\n" + "\n".join(sections)
 
 
 def shares() -> dict[int, float]:
@@ -213,4 +216,43 @@ def _scaling(part: dict[str, Any]) -> list[str]:
         "2 of 4 present; the last columns are the cost a voxel relative to the smallest crop:",
         "",
         *_table(["crop", "fp32", "bf16", "fp32 a voxel", "bf16 a voxel"], crops),
+    ]
+
+
+def _profiles(results: dict[str, Any]) -> list[str]:
+    rows, kinds = [], []
+    for name, part in _of(results, "profile"):
+        for step, seconds in part.items():
+            kinds = list(seconds)
+            rows.append([name, step, f"{sum(seconds.values()):.2f}", *(f"{s:.2f}" for s in seconds.values())])
+    if not rows:
+        return []
+    note = "Seconds of one step by kind of operation (PyTorch's profiler, which costs time itself):"
+    return ["### Profile", "", note, "", *_table(["backbone", "step", "all", *kinds], rows)]
+
+
+def _gpus(results: dict[str, Any]) -> list[str]:
+    counts, times = [], []
+    for name, part in _of(results, "gpu"):
+        for present, found in part["counts"].items():
+            kept = f"{found['kept_mib']:.0f}" if "kept_mib" in found else ""
+            flops, moved = f"{found['gflop']:.0f}", f"{found['gb_moved']:.0f}"
+            counts.append([name, present, flops, moved, found["operations"], kept])
+        for gpu, precisions in part["gpus"].items():
+            for precision, found in precisions.items():
+                step = [f"{1000 * found['step'][present]:.0f}" for present in ("4", "2", "1")]
+                times.append([name, gpu, precision, *step, f"{found['one']:.1f}", f"{found['eight']:.1f}"])
+    if not counts:
+        return []
+    return [
+        "### 300 epochs of BraTS2020 on GPUs, on paper",
+        "",
+        "No GPU was measured. Counted: one float32 step at 80^3, batch of one. `benchmarks/estimate.py` holds the "
+        "assumptions: 219 cases with the published (.2, .4, .6, .8) table, an operation takes the longest of its "
+        "arithmetic at 30 % of the data sheet's peak, its bytes (half in bf16) at the memory's bandwidth, and 8 µs of "
+        "launch; eight GPUs wait for the one with the most modalities and reduce gradients at 12 GB/s. Evaluation, the "
+        "first preprocessing and whatever else runs on the machine are left out.",
+        "",
+        *_table(["backbone", "present", "GFLOP", "GB moved", "operations", "kept for backward, MiB"], counts),
+        *_table(["backbone", "GPU", "precision", "ms, 4", "ms, 2", "ms, 1", "hours, 1 GPU", "hours, 8 GPUs"], times),
     ]

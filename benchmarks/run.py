@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import cases, distances, evaluations, page, scaling, steps, terms
+from benchmarks import cases, distances, estimate, evaluations, growth, page, profiles, scaling, steps, terms
 from benchmarks.measure import one_thread
 
 
@@ -28,6 +28,8 @@ def parts(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
         found[f"a_{backbone}"] = partial(steps.measure_times, backbone, size, runs)
         found[f"b_{backbone}"] = partial(steps.measure_memory, backbone, size)
         found[f"c_{backbone}"] = partial(evaluations.measure, backbone, size, 1)
+        found[f"profile_{backbone}"] = partial(profiles.measure, backbone, size)
+        found[f"gpu_{backbone}"] = partial(estimate.measure, backbone, size)
     found["d"] = partial(terms.measure, size, 3)
     found["e"] = partial(distances.measure, 1 if quick else 2)
     found["fgh"] = partial(cases.measure, size, runs)
@@ -56,6 +58,8 @@ def main() -> None:
         if file.exists():
             results[name] = json.loads(file.read_text())
             (options.output / "performance.md").write_text(page.render(results))
+    if {"fgh", "scaling"} <= set(results):
+        growth.draw(results, options.output / "performance_growth.png")
     print(f"wrote {options.output / 'performance.md'}")
 
 
