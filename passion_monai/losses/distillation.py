@@ -34,12 +34,13 @@ def pixel_distillation(
     direction: str = "teacher_student",
     floor: float = 0.0,
     class_mean: bool = False,
+    temperature_squared: bool = False,
     size: torch.Size | None = None,
 ) -> Tensor:
     r"""Tempered Kullback-Leibler divergence between teacher and student at one level, one value per case (Eq. 3).
 
     .. math::
-        \ell_b = \frac{T^2}{|\Omega|} \sum_{v \in \Omega} \sum_{k=1}^{K}
+        \ell_b = \frac{1}{|\Omega|} \sum_{v \in \Omega} \sum_{k=1}^{K}
             q^{t}_{bkv} \log \frac{q^{t}_{bkv}}{q^{s}_{bkv}},
         \qquad q = \operatorname{softmax}_k(z / T)
 
@@ -51,6 +52,7 @@ def pixel_distillation(
             in Eq. 3.
         floor: smallest probability that enters a logarithm (the authors' code: 0.005).
         class_mean: divide by the number of classes too, as the authors' code does.
+        temperature_squared: multiply by T^2, which Eq. 3 does not have and the authors' code does.
         size: spatial size to upsample the softened probabilities to before they are compared; None compares them at
             the resolution they have.
 
@@ -66,9 +68,9 @@ def pixel_distillation(
         tensor([0.])
         >>> sure = torch.stack([torch.full((1, 4, 4), 8.0), torch.zeros(1, 4, 4)], dim=1)
         >>> pixel_distillation(agree, sure)
-        tensor([5.2450])
+        tensor([0.3278])
         >>> pixel_distillation(agree, sure, direction="student_teacher")
-        tensor([6.9405])
+        tensor([0.4338])
     """
     if student.shape != teacher.shape:
         raise ValueError(
@@ -78,7 +80,8 @@ def pixel_distillation(
     _check_options(temperature, direction)
     log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
     log_student = _log_softened(student, temperature, floor, size)
-    return _divergence(log_student, log_teacher, temperature, direction, class_mean)
+    scale = _scale(student.shape[1], temperature, class_mean, temperature_squared)
+    return scale * _divergence(log_student, log_teacher, direction)
 
 
 def _check_options(temperature: float, direction: str) -> None:
@@ -86,6 +89,10 @@ def _check_options(temperature: float, direction: str) -> None:
         raise ValueError(f"temperature must be positive, got {temperature}")
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}, got {direction!r}")
+
+
+def _scale(num_classes: int, temperature: float, class_mean: bool, temperature_squared: bool) -> float:
+    return (temperature**2 if temperature_squared else 1.0) / (num_classes if class_mean else 1)
 
 
 @full_precision
@@ -97,13 +104,11 @@ def _log_softened(logits: Tensor, temperature: float, floor: float, size: torch.
     return q.clamp(min=floor or torch.finfo(q.dtype).tiny).log()
 
 
-def _divergence(
-    log_student: Tensor, log_teacher: Tensor, temperature: float, direction: str, class_mean: bool
-) -> Tensor:
+def _divergence(log_student: Tensor, log_teacher: Tensor, direction: str) -> Tensor:
+    """Summed over classes, mean over voxels, ``(B,)``."""
     first, second = (log_teacher, log_student) if direction == "teacher_student" else (log_student, log_teacher)
     pointwise = first.exp() * (first - second)  # KL(first || second); `F.kl_div` takes the exponential twice
-    values = pointwise.flatten(2).mean(dim=2)
-    return temperature**2 * (values.mean(dim=1) if class_mean else values.sum(dim=1))
+    return pointwise.flatten(2).mean(dim=2).sum(dim=1)
 
 
 def modality_distillation(
@@ -115,6 +120,7 @@ def modality_distillation(
     direction: str = "teacher_student",
     floor: float = 0.0,
     class_mean: bool = False,
+    temperature_squared: bool = False,
 ) -> Tensor:
     r"""`pixel_distillation` of every student, summed over the levels with weights ``level_decay ** l`` (Eq. 3).
 
@@ -128,6 +134,7 @@ def modality_distillation(
         direction: see `pixel_distillation`.
         floor: see `pixel_distillation`.
         class_mean: see `pixel_distillation`.
+        temperature_squared: see `pixel_distillation`.
 
     Returns:
         ``(B, M)``, zero for pairs that are no students: the modality is not available, or is all the teacher saw.
@@ -149,12 +156,12 @@ def modality_distillation(
 
             def of(z: Tensor) -> tuple[Tensor]:
                 log_student = _log_softened(z, temperature, floor, size)
-                return (_divergence(log_student, shared, temperature, direction, class_mean),)
+                return (_divergence(log_student, shared, direction),)
 
             return settled(of, student)
 
         total = total + level_decay**level * modality_values(logits, rows, divergence)[0]
-    return total
+    return _scale(output.fused.logits.shape[1], temperature, class_mean, temperature_squared) * total
 
 
 def _levels(decoded: Decoded) -> list[Tensor]:

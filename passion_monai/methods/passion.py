@@ -28,6 +28,7 @@ from passion_monai.networks.contract import TrainingOutput
 
 __all__ = ["Passion"]
 
+DISTILLATION_OPTIONS = ("level_decay", "upsample", "direction", "class_mean", "temperature_squared")
 VARIANTS: dict[str, dict[str, Any]] = {
     "paper": {
         "level_decay": 1.0,
@@ -35,6 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "direction": "teacher_student",
         "floor": 0.0,
         "class_mean": False,
+        "temperature_squared": False,
         "classes_per_batch": False,
         "delta_per_batch": False,
         "ratio_of_means": False,
@@ -52,6 +54,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "direction": "teacher_student",
         "floor": 0.005,
         "class_mean": True,
+        "temperature_squared": True,
         "classes_per_batch": True,
         "delta_per_batch": True,
         "ratio_of_means": True,
@@ -91,8 +94,8 @@ class Passion(Method):
         temperature: T of Eq. 3.
         sampling: see `Method`.
         **options: changes to the variant, by name (default of ``paper`` / ``reference``).
-            ``level_decay`` (1 / .5), ``upsample`` (no / yes), ``direction``, ``floor`` (0 / .005) and ``class_mean``
-            (no / yes) of `modality_distillation`;
+            ``level_decay`` (1 / .5), ``upsample`` (no / yes), ``direction``, ``floor`` (0 / .005), ``class_mean`` and
+            ``temperature_squared`` (no / yes) of `modality_distillation`;
             ``classes_per_batch`` (no / yes): a class absent in one case is left out of the prototypes of all;
             ``delta_per_batch`` (no / yes): one delta from the batch's summed preference instead of one per case;
             ``rate_weighting`` (no / yes): w is a fixed factor on every term and beta starts at 1;
@@ -139,8 +142,7 @@ class Passion(Method):
         self.pixel_weight, self.proto_weight = pixel_weight, proto_weight
         self.unimodal = self.reports_preference = pixel or proto
         self.auxiliary = chosen["auxiliary_supervision"] or not self.unimodal
-        self.distillation = {name: chosen[name] for name in ("level_decay", "upsample", "direction", "class_mean")}
-        self.distillation["temperature"] = temperature
+        self.distillation = {name: chosen[name] for name in DISTILLATION_OPTIONS} | {"temperature": temperature}
         self.floor = checked_floor(chosen["floor"])
         self.classes_per_batch = chosen["classes_per_batch"]
         self.delta_per_batch = chosen["delta_per_batch"]

@@ -17,7 +17,7 @@ def test_matches_torch_kl_div(direction, temperature, size):
     pointwise = torch.nn.functional.kl_div(
         (second / temperature).log_softmax(1), (first / temperature).log_softmax(1), reduction="none", log_target=True
     )
-    expected = temperature**2 * pointwise.sum(dim=1).flatten(1).mean(dim=1)
+    expected = pointwise.sum(dim=1).flatten(1).mean(dim=1)
     torch.testing.assert_close(pixel_distillation(student, teacher, temperature, direction=direction), expected)
 
 
@@ -25,6 +25,21 @@ def test_class_mean_divides_by_the_number_of_classes():
     student, teacher = torch.randn(2, 5, 3), torch.randn(2, 5, 3)
     torch.testing.assert_close(
         5 * pixel_distillation(student, teacher, class_mean=True), pixel_distillation(student, teacher)
+    )
+
+
+def test_the_gradient_of_a_small_gap_does_not_depend_on_the_temperature_once_it_is_squared():
+    torch.manual_seed(0)
+    teacher = 1e-3 * torch.randn(1, 4, 6, dtype=torch.float64)
+    student = torch.zeros_like(teacher, requires_grad=True)
+    cold, hot = (
+        torch.autograd.grad(pixel_distillation(student, teacher, t, temperature_squared=True).sum(), student)[0]
+        for t in (1.0, 8.0)
+    )
+    torch.testing.assert_close(cold, hot, rtol=0.01, atol=0)
+    torch.testing.assert_close(
+        pixel_distillation(student, teacher, 8.0, temperature_squared=True),
+        64 * pixel_distillation(student, teacher, 8.0),
     )
 
 

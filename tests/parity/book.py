@@ -47,13 +47,13 @@ def dice_and_cross_entropy(z, labels):
 
 
 def divergence(first, second, temperature):
-    """T^2 KL(first || second), mean over voxels."""
+    """KL(first || second) of predictions softened by the temperature, mean over voxels (Eq. 3)."""
     p, q = softmax(first, temperature), softmax(second, temperature)
     total = 0.0
     for v in voxels(first):
         for k in range(len(first)):
             total += p[(k, *v)] * math.log(p[(k, *v)] / q[(k, *v)])
-    return temperature**2 * total / p[0].size
+    return total / p[0].size
 
 
 def prototype(features, labels, k):

@@ -23,7 +23,7 @@ GOLDEN = json.loads((Path(__file__).parent / "authors.json").read_text())
 SCALES = {"rfnet": (1, 2, 4, 8), "mmformer": (2, 4, 8, 16), "m2ftrans": (1, 2, 4, 8, 16)}
 SIZE, CLASSES, CHANNELS, MODALITIES = 16, 4, 8, 4
 RATES = [1 - n / GOLDEN["samples"] for n in GOLDEN["samples_with_modality"]]
-DISTILLATION = {"level_decay": 0.5, "upsample": True, "floor": 0.005, "class_mean": True}
+DISTILLATION = {"level_decay": 0.5, "upsample": True, "floor": 0.005, "class_mean": True, "temperature_squared": True}
 ALONE = "single_modality_teacher_equals_student"
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
 
