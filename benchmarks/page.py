@@ -17,7 +17,7 @@ TABLE = "brats2020/t1-2_t1ce-4_flair-6_t2-8"
 def render(results: dict[str, Any]) -> str:
     """Markdown from the parts that are there."""
     sections = [*_steps(results), *_memory(results), *_evaluations(results)]
-    for name, section in (("d", _terms), ("e", _distances), ("fgh", _cases), ("scaling", _scaling)):
+    for name, section in (("d", _terms), ("e", _distances), ("fgh", _cases), ("scaling", _scaling), ("tried", _tried)):
         if name in results:
             sections += section(results[name])
     sections += [*_profiles(results), *_gpus(results)]
@@ -217,6 +217,16 @@ def _scaling(part: dict[str, Any]) -> list[str]:
         "",
         *_table(["crop", "fp32", "bf16", "fp32 a voxel", "bf16 a voxel"], crops),
     ]
+
+
+def _tried(part: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, cpu in part.items():
+        remark = f"{cpu['compiling']:.0f} s to compile" if "compiling" in cpu else ""
+        ratio = f"{cpu['done'] / cpu['tried']:.2f} x"
+        rows.append([name, f"{1000 * cpu['done']:.0f}", f"{1000 * cpu['tried']:.0f}", ratio, remark])
+    head = ["tried", "what is done, CPU ms", "what was tried", "faster", ""]
+    return ["### What did not help", "", *_table(head, rows)]
 
 
 def _profiles(results: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import cases, distances, estimate, evaluations, growth, page, profiles, scaling, steps, terms
+from benchmarks import cases, distances, estimate, evaluations, growth, page, profiles, scaling, steps, terms, tried
 from benchmarks.measure import one_thread
 
 
@@ -33,6 +33,7 @@ def parts(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
     found["d"] = partial(terms.measure, size, 3)
     found["e"] = partial(distances.measure, 1 if quick else 2)
     found["fgh"] = partial(cases.measure, size, runs)
+    found["tried"] = partial(tried.measure, size, runs)
     found["scaling"] = partial(scaling.measure, quick)
     return found
 
