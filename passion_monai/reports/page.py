@@ -99,7 +99,7 @@ def _content(folders: Sequence[RunFolder], groups: Groups, drawing: Path, hd: st
         "version": passion_monai.__version__,
         "folders": folders,
         "sheets": [named for named in sheets if not named.name.startswith("subsets-")],
-        "figures": [(data_uri(picture.path), picture.caption) for picture in overview],
+        "figures": [(data_uri(picture.path), picture) for picture in overview],
         "details": details,
         "left_out": [*left_out, *_left_out(folders)],
         "convention": f"{convention}: {find_convention(convention).description}",
@@ -123,7 +123,7 @@ def _details(
         "settings": {key: _spelled(value) for key, value in members[0].settings.items()},
         "rates": dict(zip(table.modalities, members[0].settings.get("missing_rates", []), strict=False)),
         "sheets": run_sheets(run, hd, convention),
-        "figures": [(data_uri(picture.path), picture.caption) for picture in pictures],
+        "figures": [(data_uri(picture.path), picture) for picture in pictures],
         "worst": case_scores(table)[:WORST],
         "cases": len(table.cases),
     }

@@ -19,10 +19,11 @@ TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
 class Picture(NamedTuple):
-    """A figure on disk; the caption says what it shows to those who cannot see it, too."""
+    """A figure on disk; the caption says what it shows to those who cannot see it, too. A wide one fills the page."""
 
     path: Path
     caption: str
+    wide: bool = False
 
 
 def data_uri(path: Path) -> str:
@@ -70,5 +71,5 @@ def overview_figures(
         if len(known) > 1:
             path = to / f"preferences-{stem}{suffix}"
             plot_preferences(known, path)
-            drawn.append(Picture(path, f"Relative preference of every modality over epochs by method, {where}"))
+            drawn.append(Picture(path, f"Relative preference of every modality over epochs by method, {where}", wide=True))
     return drawn
