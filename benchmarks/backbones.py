@@ -53,7 +53,6 @@ def _slices(config: ConfigParser) -> None:
         "shape": [88, 104],
         "spacing": 2.0,
     }
-    config["train#random_transforms"] = [t for t in config["train#random_transforms"] if t.get("spatial_axis") != 2]
     for name in ("mmformer", "m2ftrans"):
         config["backbones"][name]["token_grid"] = 4
 

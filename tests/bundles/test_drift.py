@@ -56,7 +56,6 @@ ONLY_BRATS = {
         "train#deterministic_transforms#CropToAvailabled",
         "train#deterministic_transforms#EnsureTyped",
         "train#random_transforms#RandSpatialCropd",
-        "train#random_transforms#RandFlipd[2]",
         "validate#inferer#overlap",
     },
     "evaluate.json": set(),

@@ -78,15 +78,23 @@ class _Box(CropForeground):
 
     def compute_bounding_box(self, img: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         size = np.array(img.shape[1:])
-        occupied = (torch.as_tensor(img) != 0).any(dim=0)
-        start, end = np.zeros_like(size), size.copy()
-        for axis in range(len(size)):
-            others = [other for other in range(len(size)) if other != axis]
-            planes = (occupied.amax(dim=others) if others else occupied).nonzero()
-            if len(planes):
-                start[axis], end[axis] = int(planes[0]) - self.margin_voxels, int(planes[-1]) + 1 + self.margin_voxels
+        start, end = self._occupied(torch.as_tensor(img).cpu().numpy())
         missing = np.maximum(np.array(ensure_tuple_rep(self.min_size, len(size))) - (end - start), 0)
         start, end = start - missing // 2, end + (missing - missing // 2)
         shift = np.maximum(-start, 0) - np.maximum(end - size, 0)
         widened = (end - start) > size
         return np.where(widened, 0, start + shift), np.where(widened, size, end + shift)
+
+    def _occupied(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The box of what is not zero, widened by the margin; the whole image when all is zero."""
+        size = np.array(image.shape[1:])
+        start, end = np.zeros_like(size), size.copy()
+        for axis in reversed(range(len(size))):  # the slowest first, in a file's order; the next look into its box only
+            window = (slice(None), *map(slice, start, end))
+            box = image[window]
+            others = tuple(other for other in range(box.ndim) if other != axis + 1)
+            planes = box.any(axis=others).nonzero()[0]
+            if not len(planes):
+                return start, end
+            start[axis], end[axis] = planes[0], planes[-1] + 1
+        return start - self.margin_voxels, end + self.margin_voxels

@@ -19,6 +19,7 @@ from nibabel.filebasedimages import ImageFileError
 from torch import Tensor
 
 from passion_monai.data.channels import file_and_channel
+from passion_monai.data.transforms.nifti import is_nifti, read_nifti
 
 __all__ = ["LoadImageModalitiesd"]
 
@@ -33,9 +34,9 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     channels in which a channel that is zero or NaN throughout is missing.
 
     Result: ``image`` (M, *S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, *S) when
-    there is one, ``case``; the modality keys are gone. ``image`` and ``label`` are `MetaTensor`, reoriented to
-    ``axcodes`` in 3D; `monai.transforms.Invertd` takes a prediction back to the scan's own grid, and
-    ``meta["filename_or_obj"]`` is the case's name, so that no two cases are written to one file.
+    there is one (integers stay integers), ``case``; the modality keys are gone. ``image`` and ``label`` are
+    `MetaTensor`, reoriented to ``axcodes`` in 3D; `monai.transforms.Invertd` takes a prediction back to the scan's own
+    grid, and ``meta["filename_or_obj"]`` is the case's name, so that no two cases are written to one file.
 
     Args:
         keys: the modalities in config order.
@@ -111,16 +112,18 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         return paths
 
     def _load_files(self, paths: Mapping[Hashable, Any], case: str, reader: Any) -> tuple[MetaTensor, Tensor]:
-        images = {key: self._read(path, case, key, reader) for key, path in paths.items()}
-        first = next(iter(images))
-        for key, image in images.items():
-            _check_grid(image, images[first], paths[key], paths[first], case)
-        stacked = torch.zeros(len(self.keys), *images[first].shape)
+        (first_key, first_path), *_ = paths.items()
+        first = self._read(first_path, case, first_key, reader)
+        axes = range(first.ndim, 0, -1)
+        stacked = torch.empty(len(self.keys), *reversed(first.shape)).permute(0, *axes)  # in the order of NIfTI files
         for channel, key in zip(stacked, self.keys, strict=True):
-            if key in images:
-                channel.copy_(images[key].as_tensor())
-        available = torch.tensor([key in images for key in self.keys])
-        return _with_meta(stacked, images[first], case), available
+            if key in paths:
+                image = first if key == first_key else self._read(paths[key], case, key, reader)
+                _check_grid(image, first, paths[key], first_path, case)
+                channel.copy_(image.as_tensor())
+            else:
+                channel.zero_()
+        return _with_meta(stacked, first, case), torch.tensor([key in paths for key in self.keys])
 
     def _load_channels(self, path: Any, case: str, reader: Any) -> tuple[MetaTensor, Tensor]:
         stored = self._read(path, case, self.image_key, reader, channels=True)
@@ -130,7 +133,7 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
                 f"case {case!r}: {path} has shape {tuple(stored.shape)}, expected {self.spatial_dims} spatial axes and "
                 f"{num_modalities} channels for {list(self.keys)}"
             )
-        image = stored.as_tensor()
+        image = stored.as_tensor().float()
         image = image.movedim(-1, 0).contiguous() if image.shape[-1] == num_modalities else image
         available = (image.nan_to_num() != 0).flatten(1).any(dim=1)
         if not available.any():
@@ -144,7 +147,7 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         if not file.exists():
             raise FileNotFoundError(f"case {case!r}: {key} file {path} does not exist")
         try:
-            image = self._loader(file, reader)
+            image = read_nifti(file) if reader is None and is_nifti(file) else self._loader(file, reader)
         except (ImageFileError, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
             raise ValueError(
                 f"case {case!r}: {key} file {path} cannot be read, it is damaged or no image ({type(error).__name__}: "
@@ -172,7 +175,7 @@ def _channel(image: MetaTensor, channel: int, path: Any, case: str) -> MetaTenso
     """One channel, on the last axis, of a file."""
     if image.ndim < 3 or channel >= image.shape[-1]:
         raise ValueError(f"case {case!r}: {path} has no channel {channel}, its shape is {tuple(image.shape)}")
-    return MetaTensor(image.as_tensor()[..., channel].contiguous(), affine=image.affine)
+    return MetaTensor(image.as_tensor()[..., channel], affine=image.affine)
 
 
 def _with_meta(image: Tensor, source: MetaTensor, case: str) -> MetaTensor:
@@ -202,7 +205,7 @@ def _check_grid(image: MetaTensor, first: MetaTensor, path: Any, first_path: Any
 
 
 def _check_finite(image: Tensor, path: Any, case: str) -> None:
-    if torch.as_tensor(image).sum().isfinite():  # one pass without a mask; NaN and infinity do not cancel
+    if not image.is_floating_point() or torch.as_tensor(image).sum().isfinite():  # NaN and infinity do not cancel
         return
     bad = int((~torch.isfinite(image)).sum())
     if bad:

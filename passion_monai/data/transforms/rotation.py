@@ -1,7 +1,8 @@
 """The paper's rotation: a small angle in one random plane.
 
-One plane of a volume is rotated as a batch of 2-D images, the third axis as channels. That is several times faster than
-MONAI's `RandRotated` on a volume (which interpolates in three dimensions) and the same rotation.
+Every pixel of the plane is a weighted sum of at most four others, and all that lies in it (channels, third axis) is
+summed at once: several times faster than MONAI's `RandRotated` on a volume (which interpolates in three dimensions)
+and the same rotation.
 """
 
 from __future__ import annotations
@@ -96,12 +97,28 @@ def rotate_plane(image: Tensor, plane: tuple[int, int], degrees: float, mode: st
         tensor([[3, 1],
                 [4, 2]])
     """
-    moved = image.movedim(plane, (-2, -1))
-    height, width = moved.shape[-2:]
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    aspect = max(height - 1, 1) / max(width - 1, 1)  # grid_sample counts in half sizes, an angle in voxels
-    theta = torch.tensor([[[cos, sin * aspect, 0.0], [-sin / aspect, cos, 0.0]]])
-    grid = F.affine_grid(theta, [1, 1, height, width], align_corners=True).to(image.device)
-    flat = moved.reshape(1, -1, height, width).to(torch.float32)
-    rotated = F.grid_sample(flat, grid, mode=mode, padding_mode="zeros", align_corners=True)
-    return rotated.reshape(moved.shape).movedim((-2, -1), plane).to(image.dtype)
+    moved = image.movedim(plane, (0, 1))
+    height, width = moved.shape[:2]
+    pixels = moved.reshape(height * width, -1).to(torch.float32)
+    sources, weights = (part.to(image.device) for part in _sources(height, width, math.radians(degrees), mode))
+    rotated = F.embedding_bag(sources, pixels, per_sample_weights=weights, mode="sum")
+    return rotated.reshape(moved.shape).movedim((0, 1), plane).to(image.dtype)
+
+
+def _sources(height: int, width: int, angle: float, mode: str) -> tuple[Tensor, Tensor]:
+    """For each pixel of a rotated plane: the pixels that it is a sum of, and their weights (height * width, 1 or 4)."""
+    down = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
+    right = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    i = math.cos(angle) * down - math.sin(angle) * right + (height - 1) / 2
+    j = math.sin(angle) * down + math.cos(angle) * right + (width - 1) / 2
+    if mode == "nearest":
+        corners = [(i.round(), j.round())]
+    else:
+        corners = [(i.floor() + below, j.floor() + beside) for below in (0, 1) for beside in (0, 1)]
+    sources, weights = [], []
+    for row, column in corners:
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        sources.append((row * width + column).where(inside, 0).long())
+        weight = inside if mode == "nearest" else inside * (1 - (i - row).abs()) * (1 - (j - column).abs())
+        weights.append(weight.float())
+    return torch.stack(sources, dim=-1).flatten(0, 1), torch.stack(weights, dim=-1).flatten(0, 1)

@@ -28,6 +28,7 @@ def test_missing_modalities_are_zero_and_named(tmp_path):
     assert loaded["available"].tolist() == [True, False, True, False]
     assert loaded["image"].amax(dim=(1, 2, 3)).tolist() == [1, 0, 3, 0]
     assert loaded["label"].shape == (1, 6, 7, 8)
+    assert loaded["label"].dtype == torch.int16
     assert loaded["case"] == loaded["image"].meta["filename_or_obj"] == "case_1"
 
 
