@@ -32,7 +32,9 @@ def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
     config["backbone"], config["learning_rate"] = backbone, 3e-3
     config["train#handlers"] = [h for h in config["train#handlers"] if "Progress" not in h["_target_"]]
     if task == "brain 3D":
-        config["roi_size"] = [64] * 3 if backbone == "swinunetr" else [48] * 3
+        config["roi_size"] = [48] * 3
+        if backbone == "swinunetr":  # takes multiples of 32
+            config["roi_size"], config["phantom"]["shape"] = [64, 64, 32], [66, 72, 56]
         config["amp"] = True  # MONAI's blocks run float32 volumes of this size on PyTorch's slow path
     if task == "brain 2D":
         _slices(config)
