@@ -118,7 +118,7 @@ def _sources(height: int, width: int, angle: float, mode: str) -> tuple[Tensor, 
     sources, weights = [], []
     for row, column in corners:
         inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        sources.append((row * width + column).where(inside, 0).long())
+        sources.append((row * width + column).where(inside, 0).int())
         weight = inside if mode == "nearest" else inside * (1 - (i - row).abs()) * (1 - (j - column).abs())
         weights.append(weight.float())
     return torch.stack(sources, dim=-1).flatten(0, 1), torch.stack(weights, dim=-1).flatten(0, 1)
