@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.measure import fresh, one_thread, paired, peak_mib, spent
-from benchmarks.steps import BACKBONES, PRECISIONS, case, networks, presence
+from benchmarks.measure import PRECISIONS, fresh, one_thread, paired, peak_mib, spent
+from benchmarks.steps import BACKBONES, case, networks, presence
 from passion_monai.data import all_subsets
 from passion_monai.networks import IncompleteSegmenter
 

@@ -7,14 +7,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+STYLES = {"fp32": "o-", "bf16": "s--"}
+
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Three panels from the parts ``scaling`` and ``fgh``."""
     scaling, waiting = results["scaling"], results["fgh"]["waiting"]
     figure = Figure(figsize=(11, 3.3), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    for precision, style in (("fp32", "o-"), ("bf16", "s--")):
-        grown = scaling["modalities"]
+    grown = scaling["modalities"]
+    for precision in next(iter(grown.values())):
+        style = STYLES[precision]
         left.plot([int(M) for M in grown], [found[precision] for found in grown.values()], style, label=precision)
         sides = [int(side) for side in scaling["crops"]]
         each = [1e6 * found[precision] / side**3 for side, found in zip(sides, scaling["crops"].values(), strict=True)]

@@ -60,7 +60,7 @@ def _steps(results: dict[str, Any]) -> list[str]:
     for name, part in _of(results, "a"):
         cpu = {call: time["cpu"] for call, time in part["times"].items()}
         rows.append([name, "straightforward, any", f"{cpu['plain']:.1f}", "", ""])
-        for precision in ("fp32", "bf16"):
+        for precision in list(dict.fromkeys(call.split()[0] for call in cpu if call != "plain")):
             for count in (4, 3, 2, 1):
                 ratio = cpu["plain"] / cpu[f"{precision} {count}"]
                 target = targets.get((precision, count))
@@ -117,8 +117,8 @@ def _evaluations(results: dict[str, Any]) -> list[str]:
     for name, part in _of(results, "c"):
         count, cpu = part["windows"]["0.5"], {call: time["cpu"] for call, time in part["window"].items()}
         rows.append([name, f"straightforward, {count} windows", f"{count * cpu['plain']:.0f}", "", "", "", ""])
-        for precision, target in (("fp32", 3.5), ("bf16", 6)):
-            agree = f"{100 * part['same_label'][precision]:.2f} %"
+        for precision, same in part["same_label"].items():
+            target, agree = {"fp32": 3.5, "bf16": 6}[precision], f"{100 * same:.2f} %"
             for overlap, windows in part["windows"].items():
                 ratio = count * cpu["plain"] / (windows * cpu[precision])
                 judged = _judged(ratio, target) if overlap == "0.5" else f"{ratio:.1f} x | other overlap"
@@ -212,10 +212,10 @@ def _scaling(part: dict[str, Any]) -> list[str]:
         "",
         f"RFNet's step, CPU s. All of M modalities present at {side}^3:",
         "",
-        *_table(["M", "fp32", "bf16"], grown),
+        *_table(["M", *first[1]], grown),
         "2 of 4 present; the last columns are the cost a voxel relative to the smallest crop:",
         "",
-        *_table(["crop", "fp32", "bf16", "fp32 a voxel", "bf16 a voxel"], crops),
+        *_table(["crop", *first[1], *(f"{precision} a voxel" for precision in first[1])], crops),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.measure import PRECISIONS
 from benchmarks.steps import case, networks, our_loss, plain_loss, presence, training_step
 
 KINDS = {
@@ -26,7 +27,7 @@ def measure(backbone: str, size: int) -> dict[str, dict[str, float]]:
     ours, plain = networks(backbone, size)
     x, label = case(size)
     steps = {"straightforward": partial(training_step, plain, partial(plain_loss, plain, x, label, presence(4)))}
-    for precision in ("fp32", "bf16"):
+    for precision in PRECISIONS:
         for count in (4, 2):
             loss = partial(our_loss, ours, x, label, presence(count), precision)
             steps[f"{precision}, {count} of 4"] = partial(training_step, ours, loss)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from benchmarks.measure import paired
+from benchmarks.measure import PRECISIONS, paired
 from benchmarks.steps import case, networks, our_loss, presence, training_step
 
 
@@ -24,7 +24,7 @@ def seconds(size: int, M: int, present: int) -> dict[str, float]:
     network, _ = networks("rfnet", size, M, sides="ours")
     x, label = case(size, M)
     found = {}
-    for precision in ("fp32", "bf16"):
+    for precision in PRECISIONS:
         loss = partial(our_loss, network, x, label, presence(present, M), precision)
         found[precision] = paired({"step": partial(training_step, network, loss)}, 1)["step"]["cpu"]
     return found

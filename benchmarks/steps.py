@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import straightforward
-from benchmarks.measure import fresh, one_thread, paired, peak_mib, spent
+from benchmarks.measure import PRECISIONS, fresh, one_thread, paired, peak_mib, spent
 from passion_monai.engines import TrainingView
 from passion_monai.losses import SegmentationLoss
 from passion_monai.methods import Passion
@@ -21,7 +21,6 @@ from passion_monai.networks import IncompleteSegmenter, M2FTrans, MMFormer, RFNe
 
 K, RATES = 4, (0.2, 0.4, 0.6, 0.8)
 BACKBONES = {"rfnet": RFNet, "mmformer": MMFormer, "m2ftrans": M2FTrans}
-PRECISIONS = {"fp32": None, "bf16": torch.bfloat16}
 
 
 def networks(backbone: str, size: int, M: int = 4, sides: str = "both") -> tuple[IncompleteSegmenter, nn.Module | None]:

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from benchmarks.measure import paired
+from benchmarks.measure import BF16, paired
 from benchmarks.steps import case, networks, presence
 from passion_monai.networks import RFNet
 from passion_monai.networks.blocks import Encoder
@@ -17,11 +17,14 @@ from passion_monai.networks.blocks import Encoder
 
 def measure(size: int, runs: int) -> dict[str, dict[str, float]]:
     """CPU seconds of what is done and of what was tried, by name."""
-    return {
-        "two students on the batch axis, fp32": _students(size, runs, None),
-        "two students on the batch axis, bf16": _students(size, runs, torch.bfloat16),
-        "instance norm in channels-last, 16 channels, bf16": _norms(size, runs),
-        "four encoders as one grouped convolution, second level, bf16": _grouped(size // 2, runs),
+    found = {"two students on the batch axis, fp32": _students(size, runs, None)}
+    if BF16:
+        found |= {
+            "two students on the batch axis, bf16": _students(size, runs, torch.bfloat16),
+            "instance norm in channels-last, 16 channels, bf16": _norms(size, runs),
+            "four encoders as one grouped convolution, second level, bf16": _grouped(size // 2, runs),
+        }
+    return found | {
         "torch.compile of one encoder at half the size, fp32": _compiled(size // 2, runs),
         "AdamW without fused, mmFormer": _optimisers(runs),
     }

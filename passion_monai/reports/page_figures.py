@@ -71,5 +71,7 @@ def overview_figures(
         if len(known) > 1:
             path = to / f"preferences-{stem}{suffix}"
             plot_preferences(known, path)
-            drawn.append(Picture(path, f"Relative preference of every modality over epochs by method, {where}", wide=True))
+            drawn.append(
+                Picture(path, f"Relative preference of every modality over epochs by method, {where}", wide=True)
+            )
     return drawn
