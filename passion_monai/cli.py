@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # fire finds -o ambiguous beside --overwrite
         words = ["--output" if word == "-o" else word for word in words]
         function = command(words[0])
+        if {"-h", "--help"} & set(words):  # beside arguments, fire would run the command
+            words = [words[0], "--help"]
         _check_options(function, words[1:])
         fire.Fire(function, words[1:], name=f"passion {words[0]}")
     except (ValueError, TypeError, FileNotFoundError, FileExistsError, PermissionError) as error:

@@ -25,3 +25,22 @@ def test_an_unknown_command_is_answered_with_the_nearest(capsys, monkeypatch):
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_has_a_function_with_a_help_text(name):
     assert cli.command(name).__doc__
+
+
+@pytest.mark.parametrize(
+    "arguments", [["study.yaml", "--help"], ["-h", "study.yaml"], ["study.yaml", "--jobs", "2", "-h"]]
+)
+def test_help_beside_arguments_runs_nothing(arguments, monkeypatch, capsys):
+    import passion_monai.commands.study as module
+
+    called = []
+
+    def study(description: str, jobs: int = 1) -> None:
+        """Run a study."""
+        called.append(description)
+
+    monkeypatch.setattr(module, "study", study)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["study", *arguments])
+    assert (stopped.value.code, called) == (0, [])
+    assert "Run a study." in "".join(capsys.readouterr())

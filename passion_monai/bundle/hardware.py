@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch.amp import GradScaler
 from .options import flag
 
 __all__ = ["default_workers", "gradient_scaler", "installed", "precision"]
+
+logger = logging.getLogger(__name__)
 
 _FORMATS = {"bf16": torch.bfloat16, "bfloat16": torch.bfloat16, "fp16": torch.float16, "float16": torch.float16}
 
@@ -31,11 +34,15 @@ def precision(amp: Any) -> torch.dtype | None:
         (torch.float16, torch.bfloat16, None)
     """
     if str(amp).lower() in _FORMATS:
-        return _FORMATS[str(amp).lower()]
-    try:
-        return torch.bfloat16 if flag(amp) else None
-    except ValueError:
-        raise ValueError(f"amp must be bf16, fp16, true (bf16) or false, got {amp!r}") from None
+        dtype: torch.dtype | None = _FORMATS[str(amp).lower()]
+    else:
+        try:
+            dtype = torch.bfloat16 if flag(amp) else None
+        except ValueError:
+            raise ValueError(f"amp must be bf16, fp16, true (bf16) or false, got {amp!r}") from None
+    if dtype == torch.bfloat16 and not (torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        logger.warning("amp: this processor has no bfloat16 instructions; emulated, a step takes many times longer")
+    return dtype
 
 
 def gradient_scaler(dtype: torch.dtype | None, device: torch.device) -> GradScaler | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from passion_monai.study import collect as collect_runs
-from passion_monai.study import plan, read_study, run_study, select, write_tables
+from passion_monai.study import plan, read_study, restore, run_study, select, write_tables
 
 __all__ = ["study"]
 
@@ -25,6 +25,7 @@ def study(
     dry_run: bool = False,
     tables: bool = False,
     collect: str | None = None,
+    collected: str | None = None,
 ) -> None:
     """Run a study: every row of a YAML file with every seed, each an ordinary bundle run in a folder of its own.
 
@@ -42,11 +43,15 @@ def study(
         dry_run: only say what would be run.
         tables: only write the tables of what is finished.
         collect: folder to copy records, masks and scores of the finished runs to; nothing is run.
+        collected: such a folder, whose runs are not run again: a study goes on on another machine.
     """
     found = read_study(str(description), str(size), None if dataset_dir is None else str(dataset_dir))
     root = Path(str(output or f"study_runs/{found.name}")).absolute()
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise ValueError(f"--jobs must be a whole number, at least 1, got {jobs!r}")
+    if collected is not None:
+        count = restore(str(collected), select(found, root, only))
+        print(f"{count} finished runs of {found.name} taken over from {collected}")
     if collect is not None:
         print(f"{collect_runs(root, str(collect))} finished runs of {found.name} copied to {collect}")
     elif tables:

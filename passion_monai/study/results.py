@@ -21,10 +21,12 @@ from passion_monai.reports import (
     parts_of,
     subset_sheet,
 )
+from passion_monai.study.run import RunFolder
 
-__all__ = ["Row", "collect", "comparison_sheets", "finished_rows", "paper_sheets", "write_tables"]
+__all__ = ["Row", "collect", "comparison_sheets", "finished_rows", "paper_sheets", "restore", "write_tables"]
 
-KEPT = ("run.json", "eval/availability.csv", "eval/preference.csv")
+KEPT = ("eval/availability.csv", "eval/preference.csv", "run.json")  # the record last: it says that all is there
+PACKED = "scores.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def finished_rows(root: str | Path) -> list[Row]:
 
 
 def _scores(folder: Path) -> SubsetTable:
-    packed = folder / "scores.csv.gz"
+    packed = folder / PACKED
     if not packed.is_file():
         return SubsetTable.from_csv(folder / "eval" / "scores.csv")
     with whole_file(folder / "scores.csv") as draft:
@@ -143,5 +145,37 @@ def collect(root: str | Path, target: str | Path) -> int:
             if (path.parent / name).is_file():
                 shutil.copyfile(path.parent / name, folder / Path(name).name)
         scores = (path.parent / "eval" / "scores.csv").read_bytes()
-        (folder / "scores.csv.gz").write_bytes(gzip.compress(scores, mtime=0))  # the same scores, the same bytes
+        (folder / PACKED).write_bytes(gzip.compress(scores, mtime=0))  # the same scores, the same bytes
+    return count
+
+
+def restore(source: str | Path, folders: Iterable[RunFolder]) -> int:
+    """Take finished runs over from a copy by `collect`, so that a study goes on on another machine.
+
+    Args:
+        source: the folder that `collect` wrote.
+        folders: of the study; a run that was begun here, or was made with other settings, is left alone.
+
+    Returns:
+        The number of runs that were taken over.
+
+    Raises:
+        FileNotFoundError: when there is no such folder.
+    """
+    if not Path(source).is_dir():
+        raise FileNotFoundError(f"{source} does not exist: it should be a folder that --collect wrote")
+    count = 0
+    for folder in folders:
+        kept = Path(source) / folder.run.name
+        if not (kept / "run.json").is_file() or folder.record():
+            continue
+        if json.loads((kept / "run.json").read_text(encoding="utf-8"))["fingerprint"] != folder.run.fingerprint:
+            continue
+        folder.scores.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder.scores) as draft:
+            draft.write_bytes(gzip.decompress((kept / PACKED).read_bytes()))
+        for name in KEPT:
+            if (kept / Path(name).name).is_file():
+                shutil.copyfile(kept / Path(name).name, folder.path / name)
+        count += 1
     return count

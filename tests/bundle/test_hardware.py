@@ -26,6 +26,16 @@ def test_an_unknown_precision_is_named():
         precision("fp8")
 
 
+def test_emulated_bfloat16_is_said(caplog, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for native, words in ((True, []), (False, ["this processor has no bfloat16 instructions"])):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda native=native: native)
+        caplog.clear()
+        precision("bf16"), precision("fp16"), precision(False)
+        assert [any(word in message for message in caplog.messages) for word in words] == [True] * len(words)
+        assert len(caplog.messages) == len(words)
+
+
 def test_only_float16_is_scaled():
     cpu = torch.device("cpu")
     assert gradient_scaler(torch.float16, cpu).is_enabled()

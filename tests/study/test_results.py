@@ -3,7 +3,7 @@ import json
 import pytest
 
 from passion_monai.cli import main
-from passion_monai.study import RunFolder, collect, finished_rows, write_tables
+from passion_monai.study import RunFolder, collect, finished_rows, restore, write_tables
 from passion_monai.study.results import comparison_sheets, paper_sheets
 from tests.study.small import study, study_file, write_scores
 
@@ -75,6 +75,23 @@ def test_tables_and_copies_by_command(root, tmp_path, capsys):
     assert str(root / "tables" / "table1.tex") in capsys.readouterr().out
     main(["study", path, "-o", str(root), "--collect", str(tmp_path / "copy")])
     assert capsys.readouterr().out == f"5 finished runs of tiny-small copied to {tmp_path / 'copy'}\n"
+
+
+def test_a_copy_is_where_another_machine_goes_on(root, tmp_path, capsys):
+    collect(root, tmp_path / "copy")
+    changed = tmp_path / "copy" / "mmformer_PDT_baseline_seed1" / "run.json"
+    changed.write_text(changed.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
+    path, there = str(study_file(tmp_path)), tmp_path / "there"
+    main(["study", path, "-o", str(there), "--dry_run", "--collected", str(tmp_path / "copy")])
+    out = capsys.readouterr().out
+    assert out.startswith("4 finished runs of tiny-small taken over from ")
+    assert "waiting   mmformer_PDT_baseline_seed1" in out
+    assert out.rstrip().endswith("4 finished, 2 waiting")
+    name = "mmformer_sml_passion_seed0/eval/scores.csv"
+    assert (there / name).read_bytes() == (root / name).read_bytes()
+    assert restore(tmp_path / "copy", [RunFolder(there, run) for run in study(tmp_path).runs]) == 0
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist: .* --collect wrote"):
+        restore(tmp_path / "nowhere", [])
 
 
 def test_a_damaged_score_table_is_named(root):
