@@ -21,7 +21,7 @@ from monai.bundle import ConfigParser
 BUNDLES = Path(__file__).parents[1] / "bundles"
 COLUMNS = ["backbone", "task", "region", "parameters", "steps", "seconds_per_step", "untrained_dice", "trained_dice"]
 TASKS = {"brain 2D": ("brats_passion", "WT"), "heart 2D": ("myops_passion", "MYO"), "brain 3D": ("brats_passion", "WT")}
-STEPS = {"brain 2D": 240, "heart 2D": 240, "brain 3D": 180}
+STEPS = {"brain 2D": 160, "heart 2D": 160, "brain 3D": 120}
 
 
 def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,21 @@ ROOT = Path(__file__).parents[1]
 BF16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # without its instructions it is emulated, a hundred times slower
 PRECISIONS = {"fp32": None, **({"bf16": torch.bfloat16} if BF16 else {})}
 LEAN = {"MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    models = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    return {
+        "processor": models[0] if models else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bf16": BF16,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def one_thread() -> None:

@@ -16,12 +16,26 @@ TABLE = "brats2020/t1-2_t1ce-4_flair-6_t2-8"
 
 def render(results: dict[str, Any]) -> str:
     """Markdown from the parts that are there."""
-    sections = [*_steps(results), *_memory(results), *_evaluations(results)]
+    sections = [*_machine(results), *_steps(results), *_memory(results), *_evaluations(results)]
     for name, section in (("d", _terms), ("e", _distances), ("fgh", _cases), ("scaling", _scaling), ("tried", _tried)):
         if name in results:
             sections += section(results[name])
     sections += [*_profiles(results), *_gpus(results)]
     return NOTES.read_text() + "\n" + "\n".join(sections)
+
+
+def _machine(results: dict[str, Any]) -> list[str]:
+    if "machine" not in results:
+        return []
+    found = results["machine"]
+    number = "and bfloat16 instructions" if found["bf16"] else "no bfloat16 instructions: bf16 is emulated and left out"
+    return [
+        "## Numbers",
+        "",
+        f"{found['processor']}, {found['cores']} cores, {found['instructions']}, {number}; torch {found['torch']}, "
+        f"Python {found['python']}.",
+        "",
+    ]
 
 
 def shares() -> dict[int, float]:

@@ -17,13 +17,13 @@ from typing import Any
 import torch
 
 from benchmarks import cases, distances, estimate, evaluations, growth, page, profiles, scaling, steps, terms, tried
-from benchmarks.measure import one_thread
+from benchmarks.measure import machine, one_thread
 
 
 def parts(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
     """Name to measurement, in the order of the page."""
     size, runs = (32, 1) if quick else (80, 2)
-    found: dict[str, Callable[[], dict[str, Any]]] = {}
+    found: dict[str, Callable[[], dict[str, Any]]] = {"machine": machine}
     for backbone in ["rfnet"] if quick else steps.BACKBONES:
         found[f"a_{backbone}"] = partial(steps.measure_times, backbone, size, runs)
         found[f"b_{backbone}"] = partial(steps.measure_memory, backbone, size)
