@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from passion_monai.bundle.score_labels import bundle_coding
 from passion_monai.data.split_files import SplitPlan, write_split
 
 __all__ = ["split"]
@@ -19,6 +20,7 @@ def split(
     missing_rates: Any = None,
     folds: int | None = None,
     modalities: Any = None,
+    bundle: str | None = None,
     patient: str | None = None,
     dataset_dir: str | None = None,
     overwrite: bool = False,
@@ -32,12 +34,15 @@ def split(
         seed: of the draws.
         missing_rates: a rate per modality in their order, .2,.4,.6,.8, or {t1: .2}; several in brackets [[...],[...]].
         folds: number of folds; training and validation fractions are then shared out among them.
-        modalities: names in channel order; default: what files are named after.
+        modalities: names in channel order; default: the bundle's, or what files are named after.
+        bundle: folder of the bundle that will be trained; the rates are then in the order of its modalities.
         patient: regular expression for the patient in a case's name; time points of one patient stay together.
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
         overwrite: replace the files of an earlier split.
     """
     names = [str(name) for name in modalities] if isinstance(modalities, (list, tuple)) else modalities and [modalities]
+    if bundle is not None and names is None:
+        names = bundle_coding(str(bundle)).modalities
     plan = SplitPlan(
         fractions=_numbers(fractions),
         seed=seed,

@@ -17,6 +17,7 @@ _SUFFIXES = (
     ("lge", "de"),
     ("label", "seg", "segm", "gd", "dseg"),
 )
+_BRATS, _MYOPS = ("flair", "t1ce", "t1", "t2"), ("bssfp", "lge", "t2")  # channel orders
 _BIDS = re.compile(
     r"(?P<case>sub-[a-z0-9]+(?:_ses-[a-z0-9]+)?)(?P<entities>(?:_[a-z]+-[a-z0-9.+]+)*)_(?P<suffix>[a-z0-9]+)", re.I
 )
@@ -48,12 +49,14 @@ def known_modalities(paths: Iterable[Path]) -> list[str]:
     Example:
         >>> known_modalities([Path("a_T2.nii"), Path("a_seg.nii"), Path("sub-1_ce-gad_T1w.nii.gz")])
         ['t1ce', 't2']
+        >>> known_modalities([Path("a_T2.nii"), Path("a_C0.nii")])  # MyoPS has its own
+        ['bssfp', 't2']
     """
-    known = [group[0] for group in _SUFFIXES if group[0] != "label"]
-    keys = suffix_keys(known)
+    keys = suffix_keys(_BRATS + _MYOPS)
     read = (read_name(path, keys) for path in paths)
-    there = {key for _, key in filter(None, read)}
-    return [name for name in known if name in there]
+    there = {key for _, key in filter(None, read)} - {"label"}
+    order = _MYOPS + _BRATS if there <= set(_MYOPS) else _BRATS + _MYOPS
+    return [name for name in dict.fromkeys(order) if name in there]
 
 
 def read_name(path: Path, keys: Mapping[str, str]) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ import pytest
 from passion_monai import cli
 from passion_monai.data import case_lists
 from tests.data.helpers import MODALITIES, touch
+from tests.helpers.bundles import REPOSITORY
 
 
 @pytest.fixture
@@ -50,3 +51,17 @@ def test_folds_and_patients(root, tmp_path, capsys):
     lists = case_lists(root, MODALITIES, tmp_path / "out" / "data_list_fold0.json")
     together = [{item["case"] for item in items} & {f"p{n}" for n in range(5, 10)} for items in lists.values()]
     assert sorted(map(len, together)) == [0, 0, 5]
+
+
+def test_rates_are_in_the_order_of_the_bundle(tmp_path, capsys):
+    touch(tmp_path / "data", *(f"p{n}_{s}.nii.gz" for n in range(10) for s in ("C0", "DE", "T2", "gd")))
+    out = tmp_path / "out"
+    for extra in ([], ["--bundle", str(REPOSITORY / "bundles" / "myops_passion")]):
+        cli.main(
+            ["split", str(tmp_path / "data"), "--missing_rates", ".2,.4,.6", "-o", str(out), *extra, "--overwrite"]
+        )
+        assert [path.stem for path in out.glob("*.csv")] == ["availability_bssfp-2_lge-4_t2-6"]
+    with pytest.raises(SystemExit):
+        cli.main(["split", str(tmp_path / "data"), "-o", str(tmp_path / "new"), "--bundle", str(tmp_path)])
+    assert "is no bundle of this package" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
