@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +77,16 @@ def _outputs(stem: Path, postfix: str, ending: str, postfixes: Sequence[str]) ->
 
 
 def _check_writable(folder: Path) -> None:
-    """The nearest folder that exists can be written to."""
+    """Try it in the nearest folder that exists: what permissions say is not all, of root least."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not existing.is_dir():
         raise ValueError(f"--output: {existing} is a file, so {folder} cannot be made")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(f"--output: {existing} cannot be written to: choose another folder")
+    try:
+        with tempfile.TemporaryDirectory(dir=existing, prefix=".passion_"):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise PermissionError(f"--output: {existing} cannot be written to ({reason}): choose another folder") from error
 
 
 def _copy(source: Path, target: Path, compressed: bool) -> None:

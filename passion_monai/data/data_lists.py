@@ -89,7 +89,11 @@ def read_sections(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"data list {path} does not exist")
     try:
         sections = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not JSON but no text at all: expected a data list (JSON), or a folder of cases"
+        ) from error
+    except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(sections, dict):
         raise ValueError(f'{path} must hold an object {{"training": [...], "validation": [...]}}')

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 from passion_monai.data.data_lists import find_listed, read_sections
 from passion_monai.data.findings import Finding
 from passion_monai.data.layouts import SECTION_FOLDERS, Layout, detect_modalities, read_layout
+
+KEYS = ("case", "image", "label")
 
 __all__ = ["DataSource", "read_source"]
 
@@ -74,7 +77,8 @@ def _list_layout(path: Path, root: Path, modalities: Sequence[str] | None) -> tu
 
 def _listed_modalities(path: Path, cases: Mapping[str, object]) -> list[str]:
     entries = [entry for part in cases.values() if isinstance(part, list) for entry in part if isinstance(entry, dict)]
-    names = list(dict.fromkeys(key for entry in entries for key in entry if key not in ("case", "image", "label")))
+    keys = dict.fromkeys(key for entry in entries for key in entry if key not in KEYS)
+    names = [key for key in keys if not get_close_matches(key, KEYS, n=1, cutoff=0.75)]  # "lable" is no modality
     if not names:
         raise ValueError(f"{path} names no modality: give their names with --modalities flair,t1 or --bundle")
     return names

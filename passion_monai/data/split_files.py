@@ -193,6 +193,9 @@ def _summary(
             parts.append(f"{section} {len(items)} cases of {len(patients)} patients")
         yield f"{name}.json: {', '.join(parts)}"
         yield availability_report(sections["training"], record["modalities"])
+        nowhere = [m for m in record["modalities"] if not any(m in item for item in sections["training"])]
+        if nowhere:
+            yield f"warning: no training case has {', '.join(nowhere)}, training would refuse it: choose another --seed"
     for name in record["files_sha256"]:
         if name.endswith(".csv"):
             table = read_availability(folder / name, record["modalities"])

@@ -72,7 +72,7 @@ AUDIT = {
         other_names,
         "is named after a known modality: p_adc.nii. Name the modalities",
     ),
-    "an image as data": ("audit", lambda r: r / "c0" / "c0_t1.nii.gz", "c0_t1.nii.gz is not JSON"),
+    "an image as data": ("audit", lambda r: r / "c0" / "c0_t1.nii.gz", "c0_t1.nii.gz is not JSON but no text"),
     "list is no JSON": ("audit", listed("{'training': []}"), "list.json is not JSON"),
     "list is a list": ("audit", listed([ENTRY]), "must hold an object"),
     "list without modalities": ("audit", listed({"training": [{"case": "a"}]}), "names no modality: .*--modalities"),
@@ -115,6 +115,11 @@ SPLIT = {
         "split",
         listed({"training": [ENTRY, {**OTHER, "t1": "x.nii"}]}),
         "t1 file .*x.nii does not exist",
+    ),
+    "misspelt key of the list": (
+        "split",
+        listed({"training": [ENTRY, {"t1": "c1/c1_t1.nii.gz", "lable": "x"}]}),
+        r"training\[1\]: unknown key 'lable': did you mean 'label'",
     ),
     "key of the list": (
         "split --modalities t1",

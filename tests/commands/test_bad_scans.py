@@ -74,6 +74,8 @@ CASES = {
     "unknown modality": (["--flare", "good.nii.gz"], r"--flare: did you mean 'flair'\?"),
     "unknown option": ([*FLAIR, "--referenc", "t1"], r"--referenc: did you mean 'reference'\?"),
     "nothing": ([], r"no scans given: name at least one of --flair, --t1ce, --t1, --t2, or --input"),
+    "no value": (["--flair"], r"--flair needs a file or folder after it"),
+    "no output": ([*FLAIR, "--output"], r"--output needs a file or folder after it"),
     "missing file": (["--flair", "nowhere.nii.gz"], r"nowhere\.nii\.gz does not exist"),
     "missing input": (["--input", "nowhere"], r"--input .*nowhere does not exist"),
     "both": ([*FLAIR, "--input", "4d.nii.gz"], r"not both"),
@@ -129,6 +131,7 @@ CASES = {
     "output exists": ([*FLAIR, "--output", "there.nii.gz"], r"exists already.*--overwrite"),
     "output is no NIfTI": ([*FLAIR, "--output", "out.png"], r"must be a file ending in \.nii\.gz or \.nii"),
     "output is a folder": ([*FLAIR, "--output", "empty"], r"must be a file ending in"),
+    "output nowhere": ([*FLAIR, "--output", "/proc/nowhere/out.nii"], r"/proc cannot be written to"),
     "output below a file": ([*FLAIR, "--output", "good.nrrd/out.nii"], r"is a file, so .* cannot be made"),
 }
 

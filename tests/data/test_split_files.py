@@ -69,6 +69,16 @@ def test_incomplete_cases_stay_incomplete_and_unlabelled_ones_are_left_out(root,
     assert all(row[2] <= ("t1" in item) for item in lists["training"] for row in [table[item["case"]]])
 
 
+def test_a_modality_that_no_training_case_has_is_told(tmp_path):
+    touch(tmp_path / "data", *(f"p{n}_{s}.nii.gz" for n in range(6) for s in ("flair", "t1", "seg")), "p0_t2.nii.gz")
+    texts = {seed: write_split(tmp_path / "data", tmp_path / str(seed), SplitPlan(seed=seed)) for seed in range(6)}
+    lacking = [seed for seed, text in texts.items() if "warning: no training case has t2, training would" in text]
+    for seed in texts:
+        training = json.loads((tmp_path / str(seed) / "data_list.json").read_text())["training"]
+        assert any(entry["t2"] for entry in training) == (seed not in lacking)
+    assert 0 < len(lacking) < len(texts)
+
+
 def test_a_data_list_is_split_again(root, tmp_path):
     entries = [{"case": c, "flair": f"{c}/{c}-t2f.nii.gz", "label": f"{c}/{c}-seg.nii.gz"} for c in CASES]
     path = data_list(root, {"training": entries[:10], "test": entries[10:]})
