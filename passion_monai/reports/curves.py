@@ -142,8 +142,15 @@ def plot_losses(csv_path: str | Path, path: str | Path) -> None:
 
 
 def _panels(number: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=((4.6 if number < 3 else 3.4) * number, 3.4), layout="constrained")
-    return figure, list(figure.subplots(1, number, squeeze=False)[0])
+    """Axes side by side, in rows of four at most; spare ones are hidden."""
+    columns = min(number, 4)
+    rows = -(-number // columns)
+    width, height = (4.6 if columns < 3 else 3.4) * columns, 3.4 if rows == 1 else 2.9 * rows + 0.5
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[number:]:
+        spare.set_axis_off()
+    return figure, axes[:number]
 
 
 def _lines(axes: Axes, history: History, labels: dict[str, str]) -> None:

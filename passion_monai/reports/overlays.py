@@ -5,6 +5,7 @@ Layout after Figs. 4 and 5 of the paper: a row per modality subset, the referenc
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def plot_errors(
         fill(axes[0], classes, colours)
         axes[0].set_ylabel(subset.replace("+", "\n+ "), fontweight="bold")
         for panel, (method, given) in zip(axes[1:], maps.items(), strict=True):
-            show(panel, ground, "" if row else method, aspect)
+            show(panel, ground, "" if row else textwrap.fill(method, 24), aspect)
             fill(panel, error_map(view(given[subset], index, box), classes), ERROR_COLOURS)
             panel.set_xlabel(f"Dice {dice(given[subset] > 0, truth > 0):.2f}", fontsize=7.5)
     where = "" if index is None else f"slice {index + 1} of {truth.shape[-1]}"

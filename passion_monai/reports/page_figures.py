@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from passion_monai.reports.curves import plot_losses, plot_preference, plot_preferences
+from passion_monai.reports.error_figures import draw_errors
 from passion_monai.reports.figures import plot_averages, plot_heat_map
 from passion_monai.reports.page_tables import slug
 from passion_monai.reports.run_folders import RunFolder
@@ -19,11 +20,10 @@ TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
 class Picture(NamedTuple):
-    """A figure on disk; the caption says what it shows to those who cannot see it, too. A wide one fills the page."""
+    """A figure on disk; the caption says what it shows to those who cannot see it, too."""
 
     path: Path
     caption: str
-    wide: bool = False
 
 
 def data_uri(path: Path) -> str:
@@ -56,7 +56,7 @@ def run_figures(
 def overview_figures(
     groups: Sequence[tuple[Run, list[RunFolder]]], to: Path, suffix: str = ".svg", convention: str = "brats"
 ) -> list[Picture]:
-    """Bars over missing rates and methods of every data set (Fig. 3), preferences side by side (Fig. 6)."""
+    """Bars over missing rates and methods (Fig. 3), preferences side by side (Fig. 6), errors (Figs. 4 and 5)."""
     drawn: list[Picture] = []
     places = list(dict.fromkeys((run.dataset, run.backbone) for run, _ in groups))
     for dataset, backbone in places:
@@ -71,7 +71,18 @@ def overview_figures(
         if len(known) > 1:
             path = to / f"preferences-{stem}{suffix}"
             plot_preferences(known, path)
-            drawn.append(
-                Picture(path, f"Relative preference of every modality over epochs by method, {where}", wide=True)
-            )
+            drawn.append(Picture(path, f"Relative preference of every modality over epochs by method, {where}"))
+    return [*drawn, *_error_figures(groups, to, suffix)]
+
+
+def _error_figures(groups: Sequence[tuple[Run, list[RunFolder]]], to: Path, suffix: str) -> list[Picture]:
+    """Errors of the methods that share data, backbone and missing rates, the first seed of each (Figs. 4 and 5)."""
+    drawn: list[Picture] = []
+    for place in dict.fromkeys((run.dataset, run.backbone, run.missing_rates) for run, _ in groups):
+        here = {r.method: members[0] for r, members in groups if (r.dataset, r.backbone, r.missing_rates) == place}
+        path = to / f"errors-{slug(' '.join(place))}{suffix}"
+        case = draw_errors(here, path)
+        if case is not None:
+            where = f"{place[0]}, {place[1]}, missing {place[2]}"
+            drawn.append(Picture(path, f"Errors by available modalities (rows) and method on case {case}, {where}"))
     return drawn

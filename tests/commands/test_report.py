@@ -48,6 +48,9 @@ def test_what_a_reader_looks_for(page):
     assert "baseline_0: case case_x is not scored: no label." in text
     assert "baseline_0: in 15 of 270 scores the prediction or the reference is empty." in text
     assert "2 seeds" in text
+    assert "In 60 of 1080 scores the prediction or the reference is empty." in text
+    assert re.search(r'<th class="band" scope="colgroup" colspan="4">brain phantom Dice \[%\]</th>', text)
+    assert text.count('<th scope="col" class="number dot"') == 4 * 15  # Table 3
 
 
 @pytest.mark.slow
@@ -68,6 +71,7 @@ def test_tables_and_figures_as_files(study, tmp_path):
     assert {f"heat-map-passion{suffix}" for suffix in (".png", ".svg", ".pdf")} <= figures
     assert "averages-brain-phantom-mmformer.pdf" in figures
     assert "preferences-brain-phantom-mmformer.png" in figures
+    assert "errors-brain-phantom-mmformer-20-40-60-80.svg" in figures
 
 
 def test_text_of_files_is_text_in_the_page(tmp_path):
