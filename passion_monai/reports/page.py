@@ -61,7 +61,8 @@ def write_tables(
     """Write every table of the report as CSV, Markdown and LaTeX."""
     groups = group_runs(folders)
     written = []
-    for name, sheet in _sheets(groups, hd, convention)[0]:
+    single = [named for run, _ in groups for named in run_sheets(run, hd, convention)]
+    for name, sheet in [*_shared_sheets(groups, hd, convention)[0], *single]:
         for suffix in (".csv", ".md", ".tex"):
             sheet.write(Path(to) / f"{name}{suffix}")
             written.append(Path(to) / f"{name}{suffix}")
@@ -80,17 +81,17 @@ def write_figures(folders: Sequence[RunFolder], to: str | Path, convention: str 
     return written
 
 
-def _sheets(groups: Groups, hd: str, convention: str) -> tuple[list[Named], list[str]]:
+def _shared_sheets(groups: Groups, hd: str, convention: str) -> tuple[list[Named], list[str]]:
+    """The tables of several runs, and why some of them are not there."""
     runs = [run for run, _ in groups]
     compared, why = comparisons(runs, hd, convention)
     printed, why_not = paper_sheets(runs)
-    single = [named for run in runs for named in run_sheets(run, hd, convention)]
-    return [*overviews(runs, hd, convention), *compared, *printed, *single], [*why, *why_not]
+    return [*overviews(runs, hd, convention), *compared, *printed], [*why, *why_not]
 
 
 def _content(folders: Sequence[RunFolder], groups: Groups, drawing: Path, hd: str, convention: str) -> dict[str, Any]:
     """Everything the template shows."""
-    sheets, left_out = _sheets(groups, hd, convention)
+    sheets, left_out = _shared_sheets(groups, hd, convention)
     names = {_name(run, groups): members for run, members in groups}
     details = [_details(run, groups, members, drawing, hd, convention) for run, members in groups]
     overview = overview_figures(groups, drawing, convention=convention)
@@ -98,7 +99,7 @@ def _content(folders: Sequence[RunFolder], groups: Groups, drawing: Path, hd: st
     return {
         "version": passion_monai.__version__,
         "folders": folders,
-        "sheets": [named for named in sheets if not named.name.startswith("subsets-")],
+        "sheets": sheets,
         "figures": [(data_uri(picture.path), picture) for picture in overview],
         "details": details,
         "left_out": [*left_out, *_left_out(folders)],

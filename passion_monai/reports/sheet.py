@@ -24,10 +24,10 @@ class Sheet:
         columns: names, unique; the first ``stubs`` are text, the rest numbers.
         rows: one cell per column; a float is printed with two decimals, None as a dash.
         stubs: number of columns that say what a row is.
-        bands: ``(text, number of columns)`` above the columns, LaTeX only; they cover all columns.
-        head: lines that replace the column names in LaTeX, such as one line of dots per modality.
+        bands: ``(text, number of columns)`` above the columns, in LaTeX and HTML; they cover all columns.
+        head: lines that replace the column names in LaTeX and HTML, such as one line of dots per modality.
         bold: ``(row, column)`` of the cells that are emphasised.
-        rules: rows with a line above, LaTeX only.
+        rules: rows with a line above, in LaTeX and HTML.
         notes: what a reader must know, below the table.
     """
 

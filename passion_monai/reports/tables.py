@@ -107,7 +107,7 @@ def subset_sheet(runs: Sequence[Run], metric: str = "dice", convention: str = "a
     stubs = ["region", "setting", "backbone", "source"]
     dots = [
         [
-            *[""] * 3,
+            *(stubs[:3] if modality == table.modalities[-1] else [""] * 3),
             modality,
             *("●" if there else "○" for there in column),
             "avg" if modality == table.modalities[0] else "",

@@ -128,6 +128,15 @@ def test_dark_and_light(browser, page):
     assert found == ["rgb(255, 255, 255)", "rgb(21, 23, 26)"]
 
 
+def test_print_is_light_in_a_dark_browser(browser, page):
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": features})
+    browser.get(page)
+    shade = browser.execute_script("return getComputedStyle(document.querySelector('thead th')).backgroundColor")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    assert shade == "rgb(244, 246, 248)"
+
+
 def test_no_error_and_no_network(browser, page):
     browser.get_log("browser"), browser.get_log("performance")
     browser.get(page)
