@@ -35,8 +35,10 @@ class Convention(NamedTuple):
 
 
 CONVENTIONS = {
-    "authors": Convention(0.0, 1.0, 1.0, "both masks empty: 0 mm, exactly one empty: 1 mm (the authors' code)"),
-    "brats": Convention(0.0, 374.0, 1.0, "both masks empty: 0 mm, exactly one empty: 374 mm (BraTS)"),
+    "authors": Convention(
+        0.0, 1.0, 1.0, "both masks empty: Dice 1, 0 mm; exactly one empty: Dice 0, 1 mm (the authors' code)"
+    ),
+    "brats": Convention(0.0, 374.0, 1.0, "both masks empty: Dice 1, 0 mm; exactly one empty: Dice 0, 374 mm (BraTS)"),
     "defined-only": Convention(np.nan, np.nan, np.nan, "cases without a defined value are left out"),
 }
 

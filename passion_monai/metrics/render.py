@@ -58,7 +58,7 @@ def to_text(table: SubsetTable, convention: str = "brats", hd: str = "hd95") -> 
            ●     ●    75.00  75.00   1.00   1.00
         ─────────────────────────────────────────
          average      75.00  75.00   1.00   1.00
-        Mean of 1 case; brats: both masks empty: 0 mm, exactly one empty: 374 mm (BraTS).
+        Mean of 1 case; brats: both masks empty: Dice 1, 0 mm; exactly one empty: Dice 0, 374 mm (BraTS).
     """
     overlaps, distances = _numbers(table, "dice", convention, hd), _numbers(table, hd, convention, hd)
     names = [*table.regions, "mean"]

@@ -9,6 +9,7 @@ from passion_monai.metrics.conventions import find_convention
 from passion_monai.metrics.regions import METRICS
 from passion_monai.metrics.statistics import Interval, mean_interval, patient_means
 from passion_monai.metrics.table import SubsetTable
+from passion_monai.reports.layout import empty_note
 from passion_monai.reports.runs import scale_of
 from passion_monai.reports.sheet import Cell, Sheet
 
@@ -44,6 +45,7 @@ def comparison_sheet(
         f"Per patient, mean over subsets; {convention}: {find_convention(convention).description}.",
         f"Differences are method minus {against}; two-sided Wilcoxon signed-rank test, Holm over {len(found)} tests; "
         "effect is the rank-biserial correlation, positive when the method is better; a tie counts half a win.",
+        empty_note([table for tables in methods.values() for table in tables]),
     ]
     rules = {i for i, row in enumerate(rows) if i and row[0] == against}
     return Sheet(f"{METRICS[metric]}: methods against {against}", columns, rows, 2, rules=rules, notes=notes)

@@ -73,15 +73,17 @@ def overview_sheet(runs: Sequence[Run], hd: str = "hd95", convention: str = "bra
         convention: what empty masks are worth.
     """
     columns = ["method", "missing rates", "backbone", "data", "cases", "seeds", "Dice [%]", f"{SHORT_NAMES[hd]} [mm]"]
+    columns.append("empty masks")
     rows: list[list[Cell]] = []
     for run in runs:
         means = [spelled(average_interval(run, metric, convention)) for metric in ("dice", hd)]
         what = [run.method, run.missing_rates, run.backbone, run.dataset]
-        rows.append([*what, len(run.tables[0].cases), len(run.tables), *means])
+        empty, scores = (sum(counts) for counts in zip(*map(_empty, run.tables), strict=True))
+        rows.append([*what, len(run.tables[0].cases), len(run.tables), *means, f"{empty} of {scores}"])
     notes = [
         f"Mean over subsets and regions with its 95 % bootstrap interval over patients and seeds; {METRICS[hd]}; "
         f"{convention}: {find_convention(convention).description}. Missing rates in the order of the modalities; "
-        "PDT: complete training cases."
+        "PDT: complete training cases. Empty masks: scores in which prediction or reference is empty."
     ]
     return Sheet("All finished runs", columns, rows, 4, notes=notes)
 
@@ -97,6 +99,10 @@ def _cell(tables: Sequence[SubsetTable], metric: str, subset: str, region: str, 
     empty = sum(int(table.empty()[place]) for table in tables)
     text = spelled(mean_interval(grid, resamples=RESAMPLES), scale_of(metric))
     return f"{text} ({empty})" if empty else text
+
+
+def _empty(table: SubsetTable) -> tuple[int, int]:
+    return int(table.empty().sum()), len(table.rows)
 
 
 def _counted(number: int, what: str) -> str:

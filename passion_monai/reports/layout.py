@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 from passion_monai.metrics.conventions import find_convention
 from passion_monai.metrics.regions import METRICS
+from passion_monai.metrics.table import SubsetTable
 from passion_monai.reports.paper_numbers import TITLES, paper_dataset
 from passion_monai.reports.runs import Run
 from passion_monai.reports.sheet import Cell, Sheet
 
-__all__ = ["grouped", "mark_best", "notes", "paper_label"]
+__all__ = ["empty_note", "grouped", "mark_best", "notes", "paper_label"]
 
 K = TypeVar("K", bound=tuple[Any, ...])
 
@@ -36,6 +37,12 @@ def grouped(runs: Sequence[Run], keys: Sequence[K], order: Sequence[K]) -> dict[
     return {key: members for key, members in groups.items() if members}
 
 
+def empty_note(tables: Sequence[SubsetTable]) -> str:
+    """How many of the scores that a table averages are of empty masks."""
+    empty, scores = sum(int(table.empty().sum()) for table in tables), sum(len(table.rows) for table in tables)
+    return f"In {empty} of {scores} scores the prediction or the reference is empty."
+
+
 def _elsewhere(runs: Sequence[Run]) -> dict[str, str]:
     """Our data sets that are not the paper's, and the one whose printed numbers stand beside them."""
     known = {run.dataset: TITLES[name] for run in runs if (name := paper_dataset(run.regions))}
@@ -58,7 +65,8 @@ def notes(runs: Sequence[Run], metrics: Sequence[str], convention: str, printed:
     cases = _span([len(run.tables[0].cases) for run in runs])
     long_names = "; ".join(METRICS[metric] for metric in metrics)
     chosen = f"{convention}: {find_convention(convention).description}"
-    return [f"{long_names}. Mean over cases ({cases}) and seeds ({seeds}); {chosen}."] + [
+    said = f"{long_names}. Mean over cases ({cases}) and seeds ({seeds}); {chosen}."
+    return [said, empty_note([table for run in runs for table in run.tables])] + [
         f"Rows marked paper are {title} as printed; ours are {dataset}, another data set: "
         "compare the differences between methods, not the numbers."
         for dataset, title in (_elsewhere(runs).items() if printed else ())
