@@ -83,9 +83,9 @@ def _bootstrap(grid: NDArray[np.float64], confidence: float, resamples: int, see
 
 
 def patient_means(
-    table: SubsetTable, metric: str, region: str | None = None, convention: str = "brats"
+    table: SubsetTable, metric: str, region: str | Sequence[str] | None = None, convention: str = "brats"
 ) -> dict[str, float]:
-    """Mean over the scored subsets, and over the regions unless one is named, of every patient.
+    """Mean over the scored subsets, and over the regions unless one or some are named, of every patient.
 
     Returns:
         Case -> value; NaN when the convention leaves all of a case's subsets out.
@@ -94,8 +94,9 @@ def patient_means(
         ValueError: when metric, region or convention is not known.
     """
     collected: dict[str, list[float]] = {case: [] for case in table.cases}
+    regions = table.regions if region is None else [region] if isinstance(region, str) else region
     for subset in table.subsets:
-        for name in table.regions if region is None else [region]:
+        for name in regions:
             for case, value in table.values(metric, subset, name, convention).items():
                 collected[case].append(value)
     return {case: nan_mean(values) for case, values in collected.items()}

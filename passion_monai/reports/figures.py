@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from passion_monai.metrics.conventions import is_distance
 from passion_monai.metrics.regions import SHORT_NAMES
 from passion_monai.metrics.table import SubsetTable
+from passion_monai.reports.paper_numbers import averaged_regions
 from passion_monai.reports.runs import Run, average_interval, scale_of
 from passion_monai.reports.style import LINE_COLOURS, legend_columns, save, styled, tidy
 
@@ -26,6 +27,7 @@ def plot_averages(runs: Sequence[Run], path: str | Path, hd: str = "hd95_pooled"
     """Bars of Dice and Hausdorff distance, averaged over subsets and regions, by missing rates and method (Fig. 3).
 
     Whiskers are 95 % bootstrap intervals over patients and seeds. A baseline trained on complete data (PDT) is a line.
+    Where the paper has only some of the regions, the average is over those, as in Table 1; the title names them.
 
     Args:
         runs: of one data set, one per missing rates and method.
@@ -44,6 +46,8 @@ def plot_averages(runs: Sequence[Run], path: str | Path, hd: str = "hd95_pooled"
         raise ValueError(f"runs of one figure must have one data set, got {sorted({run.dataset for run in runs})}")
     rates = list(dict.fromkeys(rate for rate, _ in found))
     methods = list(dict.fromkeys(method for _, method in found))
+    regions = averaged_regions(runs[0].regions)
+    over = "" if regions == runs[0].regions else f", mean of {', '.join(regions)}"
     figure = Figure(figsize=(max(4.5, 0.55 + 0.36 * (len(methods) + 1) * len(rates)), 5.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     for axes, metric in ((upper, "dice"), (lower, hd)):
@@ -51,9 +55,9 @@ def plot_averages(runs: Sequence[Run], path: str | Path, hd: str = "hd95_pooled"
             members = {rates.index(rate): run for (rate, name), run in found.items() if name == method}
             _bars(axes, members, i, len(methods), metric, convention)
         if perfect:
-            level = average_interval(perfect, metric, convention).mean
+            level = average_interval(perfect, metric, convention, regions).mean
             axes.axhline(level, color="black", linestyle="--", linewidth=1, label="baseline, complete data (PDT)")
-        tidy(axes, f"{runs[0].dataset}: {SHORT_NAMES[metric]}", "mm" if is_distance(metric) else "%")
+        tidy(axes, f"{runs[0].dataset}: {SHORT_NAMES[metric]}{over}", "mm" if is_distance(metric) else "%")
         axes.margins(y=0.16)
     lower.set_xticks(range(len(rates)), rates)
     lower.set_xlabel("missing rates")
@@ -64,7 +68,8 @@ def plot_averages(runs: Sequence[Run], path: str | Path, hd: str = "hd95_pooled"
 
 
 def _bars(axes: Axes, members: dict[int, Run], place: int, number: int, metric: str, convention: str) -> None:
-    intervals = [average_interval(run, metric, convention) for run in members.values()]
+    regions = {name: averaged_regions(run.regions) for name, run in members.items()}
+    intervals = [average_interval(run, metric, convention, regions[name]) for name, run in members.items()]
     means = np.array([interval.mean for interval in intervals])
     reach = np.abs(np.array([[interval.low, interval.high] for interval in intervals]).T - means)
     left = np.array(list(members)) + (place - (number - 1) / 2) * 0.8 / number

@@ -90,13 +90,15 @@ def averages(runs: Sequence[Run], metric: str, convention: str) -> dict[str, flo
     return {**found, "mean": float(np.mean([found[name] for name in averaged_regions(runs[0].regions)]))}
 
 
-def average_interval(run: Run, metric: str, convention: str) -> Interval:
+def average_interval(run: Run, metric: str, convention: str, regions: Sequence[str] | None = None) -> Interval:
     """Mean over regions and subsets with its interval over patients and seeds; Dice in per cent, distances in mm.
+
+    All regions are averaged unless some are named.
 
     Raises:
         ValueError: when the seeds do not score the same cases.
     """
-    means = [patient_means(table, metric, None, convention) for table in run.tables]
+    means = [patient_means(table, metric, regions, convention) for table in run.tables]
     if any(set(one) != set(means[0]) for one in means):
         raise ValueError(f"the seeds of run {run.method!r} must score the same cases")
     grid: NDArray[np.float64] = np.array([[one[case] for case in means[0]] for one in means])

@@ -25,17 +25,19 @@ def tumour(shape: tuple[int, ...], shift: int = 0, scale: float = 1.0) -> np.nda
     return labels
 
 
-def random_table(cases: int = 6, seed: int = 0, gain: float = 0.0, modalities=MODALITIES) -> SubsetTable:
+def random_table(
+    cases: int = 6, seed: int = 0, gain: float = 0.0, modalities=MODALITIES, regions=REGIONS
+) -> SubsetTable:
     """Plausible scores that get better with every modality; some ET masks are empty."""
-    table = SubsetTable(modalities, list(REGIONS))
+    table = SubsetTable(modalities, list(regions))
     draw = np.random.default_rng(seed)
     for case in range(cases):
         for subset in table.subsets:
-            for depth, region in enumerate(REGIONS):
+            for depth, region in enumerate(regions):
                 dice = float(
                     np.clip(0.5 + 0.1 * len(subset.split("+")) - 0.1 * depth + gain + draw.normal(0, 0.05), 0, 1)
                 )
-                reference, prediction = 900 - 300 * depth, 850 - 300 * depth
+                reference, prediction = max(100, 900 - 300 * depth), max(100, 850 - 300 * depth)
                 if region == "ET" and case == 0:
                     reference, dice = 0, 0.0
                 hd = 30 * (1 - dice) if reference else float("nan")

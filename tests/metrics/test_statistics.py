@@ -67,4 +67,6 @@ def test_patient_means_average_subsets_and_regions():
     assert one["case_1"] == pytest.approx(np.mean([table.values("dice", s, "WT")["case_1"] for s in table.subsets]))
     everything = np.mean([patient_means(table, "dice", region)["case_1"] for region in table.regions])
     assert patient_means(table, "dice")["case_1"] == pytest.approx(everything)
+    two = np.mean([patient_means(table, "dice", region)["case_1"] for region in ("WT", "ET")])
+    assert patient_means(table, "dice", ["WT", "ET"])["case_1"] == pytest.approx(two)
     assert np.isnan(patient_means(table, "hd95", "ET", "defined-only")["case_0"])

@@ -31,6 +31,15 @@ def test_bars_carry_the_averages(tmp_path):
     assert {"s,m,l", "l,m,s", "baseline", "passion", "baseline, complete data (PDT)"} <= seen
 
 
+def test_bars_average_the_regions_that_the_paper_has(tmp_path):
+    regions = {"LVB": [2], "RVB": [3], "MYO": [1], "oedema": [4], "scar": [5]}
+    run = Run([random_table(3, modalities=["lge", "t2"], regions=regions)], "baseline", "s,l", dataset="MyoPS2020")
+    plot_averages([run], tmp_path / "bars.svg")
+    seen = comments_of(tmp_path / "bars.svg")
+    assert f"{averages([run], 'dice', 'authors')['mean']:.1f}" in seen
+    assert "MyoPS2020: Dice, mean of LVB, RVB, MYO" in seen
+
+
 def test_interval_surrounds_the_average():
     run = make_runs()[2]
     interval = average_interval(run, "dice", "authors")
