@@ -51,7 +51,7 @@ class RunFolder:
             return "baseline" if self.record["parts"] == "none" else str(self.record["parts"])
         name = str(self.record.get("method") or self.settings.get("method", self.path.name))
         variant = self.settings.get("variant", "paper")
-        return name if variant == "paper" else f"{name} ({variant})"
+        return name if variant == "paper" or name.endswith(f"-{variant}") else f"{name} ({variant})"
 
     @property
     def backbone(self) -> str:

@@ -36,6 +36,14 @@ def test_variants_and_rates_are_told_apart(tmp_path):
     assert [(run.method, run.missing_rates) for run in runs] == [("passion", "PDT"), ("passion (reference)", "PDT")]
 
 
+def test_a_study_that_names_the_variant_itself(tmp_path):
+    run = make_run(tmp_path / "a")
+    settings = json.loads((run / "models" / "training.json").read_text())
+    write(run / "models" / "training.json", json.dumps({**settings, "variant": "reference"}))
+    write(run / "run.json", json.dumps({"method": "passion-reference", "status": "finished"}))
+    assert read_run(run).method == "passion-reference"
+
+
 def test_runs_that_are_not_finished(tmp_path):
     run = make_run(tmp_path / "a")
     whole = random_table()
