@@ -51,8 +51,9 @@ def files(folder):
 
 def test_only_what_belongs_to_a_bundle_is_copied(bundle, tmp_path):
     folder = export_bundle(bundle, tmp_path / "out", weights=False)
-    configs = {f"configs/{path.name}" for path in (bundle / "configs").iterdir()}
-    assert files(folder) == configs | {"LICENSE", "docs/README.md", "docs/data_license.txt", CHECKSUMS}
+    shared = {name for name in files(bundle) if name.startswith(("configs/", "docs/"))}
+    assert files(folder) == shared | {"LICENSE", CHECKSUMS}
+    assert {"docs/README.md", "docs/phantom_case.png"} < shared
     assert json.loads((folder / "configs/metadata.json").read_text())["required_packages_version"]["passion_monai"]
     assert files(tmp_path / "out") == {f"myops_passion/{name}" for name in files(folder)}
 
