@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ def run_lengths(labels: NDArray[np.uint8]) -> str:
 
 
 def browser_data(groups: Mapping[str, Sequence[RunFolder]]) -> list[dict[str, Any]]:
-    """The kept cases of some runs, worst first.
+    """The kept cases of some runs, worst first; every data set has its share of the cases and its own first runs.
 
     Args:
         groups: name of a training configuration -> its runs; the first of each is shown.
@@ -53,11 +54,13 @@ def browser_data(groups: Mapping[str, Sequence[RunFolder]]) -> list[dict[str, An
         other, ``reference``, and per run the predictions and Dice of its subsets.
     """
     cases: dict[tuple[str, ...], dict[str, Any]] = {}
-    for name, members in list(groups.items())[:MAX_RUNS]:
+    taken: Counter[str] = Counter()
+    for name, members in groups.items():
         run = members[0]
         table = run.table
-        if table is None:
+        if table is None or taken[run.data] == MAX_RUNS or not run.case_files():
             continue
+        taken[run.data] += 1
         means = {case: mean for case, mean, _ in case_scores(table)}
         for path in run.case_files():
             cut = read_case(path)
@@ -68,7 +71,9 @@ def browser_data(groups: Mapping[str, Sequence[RunFolder]]) -> list[dict[str, An
                 entry["runs"].append(_predictions(name, run, cut))
                 entry["worst"] = min(entry["worst"], means[cut.case])
     ranked = sorted(cases.values(), key=lambda entry: (-len(entry["runs"]), entry["worst"], entry["case"]))
-    return sorted(ranked[:MAX_CASES], key=lambda entry: (entry["worst"], entry["case"]))
+    share = max(2, MAX_CASES // max(1, len(taken)))
+    kept = [entry for data in taken for entry in [one for one in ranked if one["data"] == data][:share]]
+    return sorted(kept, key=lambda entry: (entry["worst"], entry["case"]))
 
 
 def _entry(run: RunFolder, cut: CaseSlices) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def test_markdown_is_rectangular(table):
 
 
 def test_convention_and_counts_are_said(table):
-    assert "Mean of 20 cases; brats: both masks empty: 0 mm" in table.to_text()
+    assert "Mean of 20 cases; brats: both masks empty: Dice 1, 0 mm" in table.to_text()
     assert "(n): cases in which" in table.to_text()
     assert "(n)" not in SubsetTable(["a"], ["x"]).to_text()
 

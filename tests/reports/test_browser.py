@@ -1,4 +1,5 @@
 import base64
+import json
 
 import numpy as np
 from hypothesis import given
@@ -50,3 +51,16 @@ def test_runs_on_the_same_case_share_its_images(tmp_path):
     assert len(decode(first["reference"])) == n * width * height
     assert cases[0]["worst"] <= cases[1]["worst"]
     assert first["runs"][0]["dice"]["t2"].keys() == {"WT", "TC", "ET"}
+
+
+def test_every_data_set_has_a_share(tmp_path):
+    groups = {}
+    for i in range(10):
+        run = make_run(tmp_path / f"run_{i}")
+        if i == 9:
+            facts = json.loads((run / "eval" / "evaluation.json").read_text())
+            (run / "models" / "training.json").unlink()
+            (run / "eval" / "evaluation.json").write_text(json.dumps({**facts, "data": "brats2021"}))
+        groups[f"run {i}"] = [read_run(run)]
+    entries = browser_data(groups)
+    assert {(entry["data"], len(entry["runs"])) for entry in entries} == {("brain phantom", 8), ("brats2021", 1)}
