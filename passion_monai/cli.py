@@ -49,24 +49,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _check_options(function: Callable[..., Any], words: Sequence[str]) -> None:
-    """Refuse unknown options at once: fire runs the whole command and complains afterwards.
+    """Refuse unknown options, and options without their value, at once.
+
+    fire runs the whole command and complains of the former afterwards; for the latter it passes "True".
 
     Raises:
         ValueError: with the nearest known option.
     """
     parameters = signature(function).parameters
-    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return
-    for word in words:
+    open_ended = [each for each in parameters.values() if each.kind is Parameter.VAR_KEYWORD]
+    for word, following in zip(words, [*words[1:], "--"], strict=True):
         name = word[2:].split("=")[0].replace("-", "_")
-        if (
-            word.startswith("--")
-            and name not in {"", "help", *parameters}
-            and name.removeprefix("no") not in parameters
-        ):
+        if not word.startswith("--") or name in {"", "help"} or name.removeprefix("no") in parameters.keys() - {name}:
+            continue
+        found = parameters.get(name, *open_ended)
+        if found is None:
             near = difflib.get_close_matches(name, parameters, n=1)
             hint = f", did you mean --{near[0]}?" if near else "."
             raise ValueError(f"unknown option --{name}{hint} Known: {', '.join(f'--{known}' for known in parameters)}")
+        if "=" not in word and following.startswith("--") and not _is_switch(found):
+            raise ValueError(f"--{name} needs a value after it")
+
+
+def _is_switch(parameter: Parameter) -> bool:
+    """Whether an option may stand alone; what MONAI's configs take (``**options: Any``) is theirs to judge."""
+    return isinstance(parameter.default, bool) or (
+        parameter.kind is Parameter.VAR_KEYWORD and parameter.annotation in (Any, "Any")
+    )
 
 
 def overview() -> str:

@@ -44,3 +44,11 @@ def test_help_beside_arguments_runs_nothing(arguments, monkeypatch, capsys):
         cli.main(["study", *arguments])
     assert (stopped.value.code, called) == (0, [])
     assert "Run a study." in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("arguments", [["s.yaml", "--output"], ["s.yaml", "--size", "--dry_run"]])
+def test_an_option_without_its_value_is_named(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["study", *arguments])
+    assert stopped.value.code == 2
+    assert f"error: {arguments[1]} needs a value after it" in capsys.readouterr().err

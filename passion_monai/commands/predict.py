@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -66,7 +65,6 @@ def predict(
         overwrite: replace results that exist.
         scans: a file or folder per modality, named as in the bundle.
     """
-    _check_values({"bundle": bundle, "output": output, "input": input, "model": model, **scans})
     rigid = _rigid(register)
     overrides: dict[str, Any] = {"probabilities": flag(probabilities), "uncertainty": _uncertainty(uncertainty)}
     overrides |= {} if device is None else {"device": _device(device)}
@@ -81,13 +79,6 @@ def predict(
     options = {"only": only, "uncertainty": uncertainty, "overlap": opened.overlap}
     options |= {"amp": flag(amp), "device": str(opened.device)}
     predict_scans(opened, requests, outputs, options, reference, rigid, memory)
-
-
-def _check_values(paths: Mapping[str, str | None]) -> None:
-    """An option without its value is the text "True", as fire has it."""
-    for name, path in paths.items():
-        if path == "True":
-            raise ValueError(f"--{name} needs a file or folder after it")
 
 
 def _rigid(register: str | None) -> bool:
