@@ -88,6 +88,12 @@ def _steps(results: dict[str, Any]) -> list[str]:
     if not rows:
         return []
     names = list(next(_of(results, "a"))[1]["split"]["fp32 4"])
+    rounded = [
+        [name, f"{n} of 4", *(f"{found[key]:.1e}" for key in ("float64", "ours", "straightforward", "adamw"))]
+        for name, part in _of(results, "exact")
+        for n, found in part.items()
+    ]
+    head = ["backbone", "present", "float64, both sides", "our float32", "straightforward float32", "AdamW step"]
     return [
         "### a. Training step",
         "",
@@ -98,6 +104,10 @@ def _steps(results: dict[str, Any]) -> list[str]:
         "Relative difference of loss and gradient (norm of all) in float32:",
         "",
         *_table(["backbone", "present", "loss", "gradient"], exact),
+        "The same of the gradient at 32^3: between both sides in float64, and of each side's float32 from float64; and "
+        "the largest difference of a weight, those of skipped encoders included, after a step of AdamW in float64:",
+        "",
+        *_table(head, rounded),
     ]
 
 

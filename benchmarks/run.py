@@ -16,7 +16,20 @@ from typing import Any
 
 import torch
 
-from benchmarks import cases, distances, estimate, evaluations, growth, page, profiles, scaling, steps, terms, tried
+from benchmarks import (
+    cases,
+    distances,
+    estimate,
+    evaluations,
+    exactness,
+    growth,
+    page,
+    profiles,
+    scaling,
+    steps,
+    terms,
+    tried,
+)
 from benchmarks.measure import machine, one_thread
 
 
@@ -26,6 +39,7 @@ def parts(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
     found: dict[str, Callable[[], dict[str, Any]]] = {"machine": machine}
     for backbone in ["rfnet"] if quick else steps.BACKBONES:
         found[f"a_{backbone}"] = partial(steps.measure_times, backbone, size, runs)
+        found[f"exact_{backbone}"] = partial(exactness.measure, backbone)
         found[f"b_{backbone}"] = partial(steps.measure_memory, backbone, size)
         found[f"c_{backbone}"] = partial(evaluations.measure, backbone, size, 1)
         found[f"profile_{backbone}"] = partial(profiles.measure, backbone, size)

@@ -86,7 +86,8 @@ def evaluate(
 
     Every case is written as soon as it is scored (``scores.parts``), on every rank. An evaluation of the same model,
     settings and data takes up what is there; anything else is put aside with a message. Cases without a label are left
-    out and named in ``evaluation.json``. Slices of a few cases stay in ``cases`` for the report.
+    out and named in ``evaluation.json``. Slices of a few cases stay in ``cases`` for the report. The reliability card
+    goes beside the model, or into ``eval_dir`` when that is in another output folder than the model.
 
     Args:
         evaluator: its network gets the weights of ``model``.
@@ -102,12 +103,14 @@ def evaluate(
         ValueError: when no case has a label.
     """
     load_weights(evaluator.network, model)
+    settings = load_settings(model)
     folder, scores = Path(eval_dir), evaluator.scores
     loader: Any = evaluator.data_loader
     items = [item for item in loader.dataset.data if "label" in item]
     cases = [item["case"] for item in items]
     facts: dict[str, Any] = {"title": title, "data": data, "model": str(model), "classes": list(classes)}
     facts |= {"regions": scores.regions, "cases": len(cases), "excluded": _excluded(loader.dataset.data, cases)}
+    facts["training"] = settings
     partial = PartialScores(
         folder, scores.modalities, list(scores.regions), _source(evaluator, loader.dataset.transform, items)
     )
@@ -127,7 +130,8 @@ def evaluate(
         logger.info(f"{len(done.cases)} of {len(cases)} cases were scored already, in {folder}")
     table = partial.merge(cases)
     keep_cases(folder / "cases", worth_keeping(cases, mean_dice(table)))
-    card = write_reliability(table, model, load_settings(model), data)
+    own = Path(model).resolve().parents[1] == folder.resolve().parent  # scores from elsewhere do not replace its card
+    card = write_reliability(table, model, settings, data, None if own else folder)
     with whole_file(folder / "table.md") as draft:
         draft.write_text(f"# {title}\n\n{table.to_markdown()}\n", encoding="utf-8")
     pictures = training_figures(folder) + (example.draw(folder, classes) if example else [])

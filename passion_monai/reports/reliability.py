@@ -56,19 +56,22 @@ def reliability_card(table: SubsetTable, settings: Mapping[str, Any]) -> dict[st
     }
 
 
-def write_reliability(table: SubsetTable, model: str | Path, settings: Mapping[str, Any], data: str = "") -> Path:
-    """Write the card beside ``model``.
+def write_reliability(
+    table: SubsetTable, model: str | Path, settings: Mapping[str, Any], data: str = "", folder: str | Path | None = None
+) -> Path:
+    """Write the card beside ``model``, where `read_reliability` looks for it, or into another folder.
 
     Args:
         table: scores of every subset.
         model: ``model.pt``; the card holds its SHA-256, so that it is not taken for another model's.
         settings: see `reliability_card`.
         data: what was scored, in words.
+        folder: where to; None is the model's.
 
     Returns:
         The path of ``reliability.json``.
     """
-    path = Path(model).with_name("reliability.json")
+    path = Path(folder or Path(model).parent) / "reliability.json"
     card = {**reliability_card(table, settings), "data": data, "model_sha256": file_sha256(model)}
     with whole_file(path) as draft:
         draft.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -25,7 +25,8 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        settings: what was trained, from ``models/training.json``; empty when only predictions were scored.
+        settings: what was trained, from ``models/training.json`` here or beside the model that was scored; empty when
+            label maps were.
         record: where a run stands in a study, from ``run.json``; empty when it is of none.
         facts: what was scored, from ``eval/evaluation.json``; empty in older runs and before the evaluation.
         table: scores of the cases so far; None when there is none.
@@ -120,6 +121,7 @@ def read_run(path: str | Path) -> RunFolder:
         raise ValueError(f"{folder} is no run: expected {LOOK_FOR}; found {_contents(folder)}")
     names = ("models/training.json", "run.json", "eval/evaluation.json")
     settings, record, facts = (_json(folder / name) for name in names)
+    settings = settings or facts.get("training") or {}
     parts = [SubsetTable.from_csv(part) for part in sorted((folder / "eval" / "scores.parts").glob("[!.]*.csv"))]
     whole = folder / "eval" / "scores.csv"
     if parts:

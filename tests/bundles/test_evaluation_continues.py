@@ -1,5 +1,6 @@
 """An evaluation that is killed goes on where it was and ends with the same table; another model's scores stay apart."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import pytest
 
 from passion_monai import cli
 from passion_monai.metrics import SubsetTable
+from passion_monai.reports import find_runs
 from tests.helpers.bundles import TINY, environment, options, run
 
 BUNDLE = "bundles/brats_passion"
@@ -26,6 +28,17 @@ def straight(trained, tmp_path_factory):
     values = {**TINY, "phantom#num_validation": 4, "ckpt_path": root / BUNDLE / "models" / "model.pt"}
     run("run", "--config_file", CONFIGS, *options({**values, "output_dir": folder}), cwd=root)
     return root, values, folder
+
+
+def test_scores_elsewhere_know_the_model_and_leave_its_card_alone(straight):
+    root, _, folder = straight
+    (one,) = find_runs([folder])
+    assert (one.method, one.backbone, one.missing_rates) == ("passion", "mmformer_small", "PDT")
+    card = json.loads((folder / "eval" / "reliability.json").read_text())
+    own = json.loads((root / BUNDLE / "models" / "reliability.json").read_text())
+    assert card["model_sha256"] == own["model_sha256"]
+    patients = [max(row["regions"]["WT"]["patients"] for row in c["subsets"].values()) for c in (card, own)]
+    assert patients[0] == 4 > patients[1]
 
 
 def test_killed_and_continued(straight, tmp_path):
