@@ -21,7 +21,7 @@ from monai.bundle import ConfigParser
 BUNDLES = Path(__file__).parents[1] / "bundles"
 COLUMNS = ["backbone", "task", "region", "parameters", "steps", "seconds_per_step", "untrained_dice", "trained_dice"]
 TASKS = {"brain 2D": ("brats_passion", "WT"), "heart 2D": ("myops_passion", "MYO"), "brain 3D": ("brats_passion", "WT")}
-STEPS = {"brain 2D": 160, "heart 2D": 160, "brain 3D": 120}
+STEPS = {"brain 2D": 96, "heart 2D": 96, "brain 3D": 72}
 
 
 def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
@@ -34,9 +34,11 @@ def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
     if task == "brain 3D":
         config["roi_size"] = [32] * 3  # SwinUNETR takes multiples of 32
         config["batch_size"] = 2  # MONAI's blocks run single float32 volumes of this size on PyTorch's slow path
-        config["phantom"]["num_validation"] = 3
+        config["phantom"]["num_validation"] = 2
     if task == "brain 2D":
         _slices(config)
+    if task == "heart 2D":
+        config["phantom"]["num_validation"] = 3
     config.parse()
     cases = len(config.get_parsed_content("train#dataset"))
     config["epochs"] = max(1, STEPS[task] * config.get_parsed_content("batch_size") // cases)
@@ -50,7 +52,7 @@ def _slices(config: ConfigParser) -> None:
     config["phantom"] |= {
         "spatial_dims": 2,
         "num_training": 48,
-        "num_validation": 16,
+        "num_validation": 8,
         "shape": [88, 104],
         "spacing": 2.0,
     }

@@ -240,6 +240,8 @@ def _scaling(part: dict[str, Any]) -> list[str]:
         "2 of 4 present; the last columns are the cost a voxel relative to the smallest crop:",
         "",
         *_table(["crop", *first[1], *(f"{precision} a voxel" for precision in first[1])], crops),
+        "![Seconds by modalities, by crop, and waiting by loader workers](performance_growth.png)",
+        "",
     ]
 
 
