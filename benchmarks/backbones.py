@@ -21,7 +21,7 @@ from monai.bundle import ConfigParser
 BUNDLES = Path(__file__).parents[1] / "bundles"
 COLUMNS = ["backbone", "task", "region", "parameters", "steps", "seconds_per_step", "untrained_dice", "trained_dice"]
 TASKS = {"brain 2D": ("brats_passion", "WT"), "heart 2D": ("myops_passion", "MYO"), "brain 3D": ("brats_passion", "WT")}
-STEPS = {"brain 2D": 96, "heart 2D": 96, "brain 3D": 72}
+STEPS = {"brain 2D": 96, "heart 2D": 96, "brain 3D": 60}
 
 
 def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
@@ -34,7 +34,8 @@ def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
     if task == "brain 3D":
         config["roi_size"] = [32] * 3  # SwinUNETR takes multiples of 32
         config["batch_size"] = 2  # MONAI's blocks run single float32 volumes of this size on PyTorch's slow path
-        config["phantom"]["num_validation"] = 2
+        config["spacing"] = [4.5] * 3
+        config["phantom"] |= {"num_validation": 2, "shape": [40, 46, 38], "spacing": 4.5}
     if task == "brain 2D":
         _slices(config)
     if task == "heart 2D":
