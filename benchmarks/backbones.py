@@ -34,8 +34,8 @@ def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
     if task == "brain 3D":
         config["roi_size"] = [32] * 3  # SwinUNETR takes multiples of 32
         config["batch_size"] = 2  # MONAI's blocks run single float32 volumes of this size on PyTorch's slow path
-        config["spacing"] = [4.5] * 3
-        config["phantom"] |= {"num_validation": 2, "shape": [40, 46, 38], "spacing": 4.5}
+        config["spacing"] = [5.25] * 3
+        config["phantom"] |= {"num_validation": 2, "shape": [34, 40, 32], "spacing": 5.25}
     if task == "brain 2D":
         _slices(config)
     if task == "heart 2D":
