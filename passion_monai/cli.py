@@ -58,7 +58,7 @@ def _check_options(function: Callable[..., Any], words: Sequence[str]) -> None:
     """
     parameters = signature(function).parameters
     open_ended = [each for each in parameters.values() if each.kind is Parameter.VAR_KEYWORD]
-    for word, following in zip(words, [*words[1:], "--"], strict=True):
+    for word, following in zip(words, [*words[1:], "--"], strict=False):
         name = word[2:].split("=")[0].replace("-", "_")
         if not word.startswith("--") or name in {"", "help"} or name.removeprefix("no") in parameters.keys() - {name}:
             continue

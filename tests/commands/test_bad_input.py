@@ -79,7 +79,7 @@ AUDIT = {
     "empty list": ("audit", listed({}), "names no modality"),
     "modality twice": ("audit --modalities t1,t1", same, "modalities are named twice: t1, t1"),
     "no such bundle": ("audit --bundle nowhere", same, "nowhere is no bundle"),
-    "no folder to write to": ("audit --write", same, "--write needs a path"),
+    "no folder to write to": ("audit --write", same, "--write needs a value after it"),
     "a crop of one number": (
         f"audit --bundle {BUNDLE} --roi_size 80",
         same,
