@@ -11,9 +11,9 @@ from passion_monai.data.data_lists import find_listed, read_sections
 from passion_monai.data.findings import Finding
 from passion_monai.data.layouts import SECTION_FOLDERS, Layout, detect_modalities, read_layout
 
-KEYS = ("case", "image", "label")
-
 __all__ = ["DataSource", "read_source"]
+
+KEYS = ("case", "image", "label")
 
 
 class DataSource(NamedTuple):

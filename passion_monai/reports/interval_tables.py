@@ -8,7 +8,7 @@ from passion_monai.metrics.conventions import find_convention, is_distance
 from passion_monai.metrics.regions import METRICS, SHORT_NAMES
 from passion_monai.metrics.statistics import Interval, mean_interval
 from passion_monai.metrics.table import SubsetTable
-from passion_monai.reports.layout import paper_label
+from passion_monai.reports.layout import empty_scores, paper_label
 from passion_monai.reports.paper_numbers import paper_subsets
 from passion_monai.reports.runs import Run, average_interval, scale_of, setting
 from passion_monai.reports.sheet import Cell, Sheet
@@ -78,7 +78,7 @@ def overview_sheet(runs: Sequence[Run], hd: str = "hd95", convention: str = "bra
     for run in runs:
         means = [spelled(average_interval(run, metric, convention)) for metric in ("dice", hd)]
         what = [run.method, run.missing_rates, run.backbone, run.dataset]
-        empty, scores = (sum(counts) for counts in zip(*map(_empty, run.tables), strict=True))
+        empty, scores = empty_scores(run.tables)
         rows.append([*what, len(run.tables[0].cases), len(run.tables), *means, f"{empty} of {scores}"])
     notes = [
         f"Mean over subsets and regions with its 95 % bootstrap interval over patients and seeds; {METRICS[hd]}; "
@@ -99,10 +99,6 @@ def _cell(tables: Sequence[SubsetTable], metric: str, subset: str, region: str, 
     empty = sum(int(table.empty()[place]) for table in tables)
     text = spelled(mean_interval(grid, resamples=RESAMPLES), scale_of(metric))
     return f"{text} ({empty})" if empty else text
-
-
-def _empty(table: SubsetTable) -> tuple[int, int]:
-    return int(table.empty().sum()), len(table.rows)
 
 
 def _counted(number: int, what: str) -> str:

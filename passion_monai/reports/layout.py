@@ -12,7 +12,7 @@ from passion_monai.reports.paper_numbers import TITLES, paper_dataset
 from passion_monai.reports.runs import Run
 from passion_monai.reports.sheet import Cell, Sheet
 
-__all__ = ["empty_note", "grouped", "mark_best", "notes", "paper_label"]
+__all__ = ["empty_note", "empty_scores", "grouped", "mark_best", "notes", "paper_label"]
 
 K = TypeVar("K", bound=tuple[Any, ...])
 
@@ -37,9 +37,14 @@ def grouped(runs: Sequence[Run], keys: Sequence[K], order: Sequence[K]) -> dict[
     return {key: members for key, members in groups.items() if members}
 
 
+def empty_scores(tables: Sequence[SubsetTable]) -> tuple[int, int]:
+    """How many of the scores that a table averages are of empty masks, and how many there are."""
+    return sum(int(table.empty().sum()) for table in tables), sum(len(table.rows) for table in tables)
+
+
 def empty_note(tables: Sequence[SubsetTable]) -> str:
-    """How many of the scores that a table averages are of empty masks."""
-    empty, scores = sum(int(table.empty().sum()) for table in tables), sum(len(table.rows) for table in tables)
+    """`empty_scores` in a sentence."""
+    empty, scores = empty_scores(tables)
     return f"In {empty} of {scores} scores the prediction or the reference is empty."
 
 

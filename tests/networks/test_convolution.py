@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -12,13 +14,15 @@ def test_equals_the_plain_convolution_and_its_gradients(depth, stride, padding_m
     torch.manual_seed(0)
     conv = nn.Conv3d(3, 4, 3, stride, 1, padding_mode=padding_mode)
     x = torch.randn(1, 3, depth, 6, 8, requires_grad=True)
+    double = deepcopy(conv).double(), x.detach().double().requires_grad_()
     results = []
-    for function in (conv, lambda x: convolve(conv, x)):
-        y = function(x)
-        gradients = torch.autograd.grad((y**2).sum(), [x, conv.weight, conv.bias])
-        results.append([y, *gradients])
-    for plain, split in zip(*results, strict=True):
-        torch.testing.assert_close(split, plain, rtol=1e-4, atol=1e-4)
+    for function, layer, given in ((conv, conv, x), (lambda x: convolve(conv, x), conv, x), (double[0], *double)):
+        y = function(given)
+        gradients = torch.autograd.grad((y**2).sum(), [given, layer.weight, layer.bias])
+        results.append([y.detach(), *gradients])
+    for plain, split, exact in zip(*results, strict=True):
+        rounding = float((plain - exact).abs().max())  # of the plain convolution itself, which differs by processor
+        torch.testing.assert_close(split, plain, rtol=1e-5, atol=1e-5 + rounding)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +37,8 @@ def test_equals_the_plain_convolution_and_its_gradients(depth, stride, padding_m
 )
 def test_everything_else_is_the_plain_convolution(x):
     conv = nn.Conv3d(3, 2, 3, padding=1).to(x.dtype)
-    torch.testing.assert_close(convolve(conv, x), conv(x), rtol=1e-4, atol=1e-5)  # its layout rounds otherwise
+    padded = nn.functional.pad(x, (1,) * 6).contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(convolve(conv, x), nn.functional.conv3d(padded, conv.weight, conv.bias))
     assert x.shape[1:4].numel() > FALLBACK_LIMIT or x.shape != (1, 3, 84, 84, 2)
 
 
