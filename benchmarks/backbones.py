@@ -2,7 +2,7 @@
 
 Tasks: brain in 3D, brain slices in 2D, heart in 2D, from the bundles' own configs. For each run: parameters, seconds a
 step (wall, one thread), mean Dice over all subsets of the untrained and of the trained network, for WT or MYO. Rows are
-appended as they come; a run whose row is there is not repeated.
+appended as they come; a run whose row is there is not repeated. A narrow or slow learner may need more `--steps`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TASKS = {"brain 2D": ("brats_passion", "WT"), "heart 2D": ("myops_passion", "MYO
 STEPS = {"brain 2D": 96, "heart 2D": 96, "brain 3D": 60}
 
 
-def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
+def parser_for(task: str, backbone: str, folder: str, steps: int) -> ConfigParser:
     """The bundle's training config, cut down to a short run."""
     config = ConfigParser()
     config.read_config(str(BUNDLES / TASKS[task][0] / "configs" / "train.json"))
@@ -32,7 +32,7 @@ def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
     config["backbone"], config["learning_rate"] = backbone, 3e-3
     config["train#handlers"] = [h for h in config["train#handlers"] if "Progress" not in h["_target_"]]
     if task == "brain 3D":
-        config["roi_size"] = [32] * 3  # SwinUNETR takes multiples of 32
+        config["roi_size"] = [64 if backbone == "swinunetr" else 32] * 3  # SwinUNETR has one voxel of 32^3 left
         config["batch_size"] = 2  # MONAI's blocks run single float32 volumes of this size on PyTorch's slow path
         config["spacing"] = [5.25] * 3
         config["phantom"] |= {"num_validation": 2, "shape": [34, 40, 32], "spacing": 5.25}
@@ -42,7 +42,7 @@ def parser_for(task: str, backbone: str, folder: str) -> ConfigParser:
         config["phantom"]["num_validation"] = 3
     config.parse()
     cases = len(config.get_parsed_content("train#dataset"))
-    config["epochs"] = max(1, STEPS[task] * config.get_parsed_content("batch_size") // cases)
+    config["epochs"] = max(1, steps * config.get_parsed_content("batch_size") // cases)
     config.parse()
     return config
 
@@ -69,11 +69,11 @@ def dice(config: ConfigParser, region: str) -> float:
     return float(table.averages("dice")[table.regions.index(region)])
 
 
-def measure(task: str, backbone: str) -> dict[str, object]:
+def measure(task: str, backbone: str, steps: int) -> dict[str, object]:
     """Train one backbone on one task."""
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
-        config = parser_for(task, backbone, folder)
+        config = parser_for(task, backbone, folder, steps)
         network, region = config.get_parsed_content("network"), TASKS[task][1]
         untrained = dice(config, region)
         trainer = config.get_parsed_content("train#trainer")
@@ -96,6 +96,8 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("out", type=Path)
     arguments.add_argument("--only", nargs="*", help="backbones; all of the config's table by default")
+    arguments.add_argument("--tasks", nargs="*", choices=TASKS, default=list(TASKS), help="all by default")
+    arguments.add_argument("--steps", type=int, help=f"of training; {STEPS} by default")
     options = arguments.parse_args()
     logging.disable(logging.INFO)
     torch.set_num_threads(1)
@@ -106,10 +108,10 @@ def main() -> None:
             done = {(row["backbone"], row["task"]) for row in csv.DictReader(file)}
     else:
         options.out.write_text(",".join(COLUMNS) + "\n")
-    for task in TASKS:
+    for task in options.tasks:
         for backbone in options.only or known:
             if (backbone, task) not in done:
-                row = measure(task, backbone)
+                row = measure(task, backbone, options.steps or STEPS[task])
                 with options.out.open("a", newline="") as file:
                     csv.DictWriter(file, COLUMNS).writerow(row)
                 print(row, flush=True)

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
 from itertools import takewhile
 from os import PathLike
 from pathlib import Path
@@ -94,7 +95,7 @@ class CaseDataset(PersistentDataset):
         """The deterministic part of the transforms applied to an item, from the cache when it is there."""
         if self.cache_dir is None:
             return _unwrapped(self._pre_transform, deepcopy(item_transformed))
-        path = self.cache_dir / f"{fingerprint(item_transformed, self._cached_transforms())}.pt"
+        path = self.cache_dir / f"{fingerprint(item_transformed, self._preprocessing)}.pt"
         if path.is_file():
             try:
                 with safe_globals(_RECORDS):
@@ -106,10 +107,12 @@ class CaseDataset(PersistentDataset):
         _save(item, path)
         return item
 
-    def _cached_transforms(self) -> list[Any]:
-        """The transforms before the first random one."""
+    @cached_property
+    def _preprocessing(self) -> str:
+        """The transforms before the first random one, described once: it takes longer than loading a slice."""
         transforms = self.transform.flatten().transforms
-        return list(takewhile(lambda t: isinstance(t, Transform) and not isinstance(t, RandomizableTrait), transforms))
+        fixed = takewhile(lambda t: isinstance(t, Transform) and not isinstance(t, RandomizableTrait), transforms)
+        return fingerprint({}, list(fixed))
 
 
 def _compact(item: Mapping[Any, Any]) -> dict[Any, Any]:

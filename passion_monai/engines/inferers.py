@@ -55,6 +55,9 @@ class AvailableInferer(SlidingWindowInferer):
 
     def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
         """Predict a batch of whole volumes ``(B, M, *S)`` with NaN where a modality is absent."""
+        inputs = (
+            inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
+        )  # its metadata is copied at every step
         available = ~inputs.isnan().flatten(2).all(dim=2)
         return torch.cat([self._case(inputs[b : b + 1], network, available[b]) for b in range(len(inputs))])
 
@@ -72,9 +75,7 @@ class AvailableInferer(SlidingWindowInferer):
         """Run ``predictor`` over the windows of the foreground, or of the centre, and put class 0 around it."""
         if not bool(presence.any()):
             raise ValueError("a case has no modality at all: every channel is NaN throughout")
-        x = (x.as_tensor() if isinstance(x, MetaTensor) else x).masked_fill(
-            ~presence.view(1, -1, *[1] * (x.ndim - 2)), 0.0
-        )
+        x = x.masked_fill(~presence.view(1, -1, *[1] * (x.ndim - 2)), 0.0)
         box = self._box(x)
         inside: Any = self._slide(x[tuple([slice(None)] * 2 + box)], predictor)
         pads = [p for b, size in zip(reversed(box), reversed(x.shape[2:]), strict=True) for p in _margins(b, size)]
@@ -135,6 +136,7 @@ class SubsetInferer(AvailableInferer):
 
             def decodings(window: Tensor, chunk: Tensor = chunk, union: Tensor = union) -> tuple[Tensor, ...]:
                 n = len(window)
+                network.check(window, union.expand(n, -1))
                 with self._precision(x.device):
                     features = network.encode(window, union.expand(n, -1))
                     decoded = (network.decode(features, subsets[s].expand(n, -1)) for s in chunk)

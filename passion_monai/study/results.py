@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,10 @@ def _scores(folder: Path) -> SubsetTable:
     packed = folder / PACKED
     if not packed.is_file():
         return SubsetTable.from_csv(folder / "eval" / "scores.csv")
-    with whole_file(folder / "scores.csv") as draft:
-        draft.write_bytes(gzip.decompress(packed.read_bytes()))
-        return SubsetTable.from_csv(draft)
+    with tempfile.TemporaryDirectory() as unpacked:
+        path = Path(unpacked) / "scores.csv"
+        path.write_bytes(gzip.decompress(packed.read_bytes()))
+        return SubsetTable.from_csv(path)
 
 
 def paper_sheets(rows: Sequence[Row], numbers: Iterable[int]) -> dict[str, Sheet]:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from monai.data import MetaTensor
 from monai.transforms import CenterSpatialCrop, ResizeWithPadOrCrop
 
 from passion_monai.data import all_subsets
@@ -72,6 +73,22 @@ def test_each_window_is_encoded_once(network, volume):
     with torch.no_grad():
         SubsetInferer((16, 16), overlap=0.0, foreground=False)(volume[:1], network)
     assert len(calls) == 3 * 2
+
+
+@pytest.mark.parametrize("inferer", [AvailableInferer((16, 16)), SubsetInferer((16, 16))])
+def test_the_network_sees_plain_tensors(network, volume, inferer):
+    seen = []  # a MetaTensor copies its metadata at every step: it took half of the time of an evaluation
+    network.encode = lambda x, presence, encode=network.encode: seen.extend([x, presence]) or encode(x, presence)
+    with torch.no_grad():
+        labels = inferer(MetaTensor(volume[:1]), network)
+    assert {type(tensor) for tensor in seen} == {torch.Tensor}
+    torch.testing.assert_close(labels, inferer(volume[:1], network), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("inferer", [AvailableInferer((17, 16)), SubsetInferer((17, 16))])
+def test_a_window_the_network_cannot_take_is_named(network, volume, inferer):
+    with pytest.raises(ValueError, match=r"spatial size .*17.* is not divisible by 2"):
+        inferer(volume[:1], network)
 
 
 def test_impossible_subsets_are_left_empty(network, volume):
