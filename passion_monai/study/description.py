@@ -7,6 +7,7 @@ is run with every seed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -25,6 +26,13 @@ __all__ = ["AXES", "Study", "read_study"]
 AXES = ("backbone", "rates", "method", "parts")
 KEYS = ("name", "bundle", "tables", "seeds", "axes", "rows", "sizes", "keep_weights")
 SIZE_KEYS = ("dataset", "configs", "overrides", "axes", "seeds", "needs_data")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 3e-3 as a number, as YAML 1.2 and JSON do; PyYAML wants a dot and makes text of it."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), [*"-+0123456789"])
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def _content(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"study {path} does not exist")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
     return _mapping(content, str(path), KEYS, required=("name", "bundle", "axes", "rows", "sizes"))

@@ -162,7 +162,7 @@ def restore(source: str | Path, folders: Iterable[RunFolder]) -> int:
         The number of runs that were taken over.
 
     Raises:
-        FileNotFoundError: when there is no such folder.
+        FileNotFoundError: when there is no such folder, or a run in it has no scores.
     """
     if not Path(source).is_dir():
         raise FileNotFoundError(f"{source} does not exist: it should be a folder that --collect wrote")
@@ -173,6 +173,10 @@ def restore(source: str | Path, folders: Iterable[RunFolder]) -> int:
             continue
         if json.loads((kept / "run.json").read_text(encoding="utf-8"))["fingerprint"] != folder.run.fingerprint:
             continue
+        if not (kept / PACKED).is_file():
+            raise FileNotFoundError(
+                f"{kept} has no {PACKED}: --collected takes a folder that --collect wrote, not a study's own"
+            )
         folder.scores.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(folder.scores) as draft:
             draft.write_bytes(gzip.decompress((kept / PACKED).read_bytes()))

@@ -25,6 +25,12 @@ def test_overrides_of_the_chosen_names_are_merged(tmp_path):
     assert run.dataset == "toy"
 
 
+@pytest.mark.parametrize(("text", "number"), [("5e-3", 0.005), ("1E+2", 100.0), ("2", 2), ("'5e-3'", "5e-3")])
+def test_numbers_are_read_as_in_json(tmp_path, text, number):
+    changed = f"small: {{dataset: toy, overrides: {{quality: {text}}}}}"
+    assert study(tmp_path, "small: {dataset: toy}", changed).runs[0].settings["quality"] == number
+
+
 def test_another_size_has_its_own_seeds_data_and_choices(tmp_path):
     found = study(tmp_path, size="paper", dataset_dir=str(tmp_path))
     assert [run.seed for run in found.runs] == [5, 5, 5]

@@ -92,6 +92,8 @@ def test_a_copy_is_where_another_machine_goes_on(root, tmp_path, capsys):
     assert restore(tmp_path / "copy", [RunFolder(there, run) for run in study(tmp_path).runs]) == 0
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist: .* --collect wrote"):
         restore(tmp_path / "nowhere", [])
+    with pytest.raises(FileNotFoundError, match=r"has no scores\.csv\.gz: .* not a study's own"):
+        restore(root, [RunFolder(tmp_path / "elsewhere", run) for run in study(tmp_path).runs])
 
 
 def test_a_damaged_score_table_is_named(root):
