@@ -27,7 +27,7 @@ def report(
         output: the file.
         tables: folder for every table as CSV, Markdown and LaTeX.
         figures: folder for every figure as PNG, SVG and PDF.
-        convention: what empty masks are worth: brats, authors or defined-only.
+        convention: what empty masks are worth: brats, authors, defined-only or present-only.
         hd: distance beside Dice: hd95 (MONAI's definition), hd95_pooled (medpy's) or hd100.
     """
     if not runs:

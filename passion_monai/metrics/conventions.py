@@ -26,12 +26,14 @@ class Convention(NamedTuple):
         distance_one: Hausdorff distance in mm when exactly one mask is empty.
         overlap_both: Dice or surface Dice when both masks are empty; it is 0 when exactly one is, in every convention.
         description: what a report prints.
+        absent: whether cases whose reference is empty count.
     """
 
     distance_both: float
     distance_one: float
     overlap_both: float
     description: str
+    absent: bool = True
 
 
 CONVENTIONS = {
@@ -40,6 +42,13 @@ CONVENTIONS = {
     ),
     "brats": Convention(0.0, 374.0, 1.0, "both masks empty: Dice 1, 0 mm; exactly one empty: Dice 0, 374 mm (BraTS)"),
     "defined-only": Convention(np.nan, np.nan, np.nan, "cases without a defined value are left out"),
+    "present-only": Convention(
+        np.nan,
+        374.0,
+        np.nan,
+        "cases without the region are left out; no prediction of one with it: Dice 0, 374 mm",
+        False,
+    ),
 }
 
 
@@ -90,4 +99,6 @@ def apply_convention(
     failed = np.asarray(prediction_voxels) < 0
     result[(no_reference ^ no_prediction) | failed] = chosen.distance_one if is_distance(metric) else 0.0
     result[no_reference & no_prediction] = chosen.distance_both if is_distance(metric) else chosen.overlap_both
+    if not chosen.absent:
+        result[no_reference & ~failed] = np.nan
     return result

@@ -35,8 +35,10 @@ def comparison_sheet(
     rows: list[list[Cell]] = []
     for region in methods[against][0].regions:
         own = _interval(methods[against], metric, region, convention)
-        rows.append([against, region, own, None, None, None, None, None, len(methods[against][0].cases)])
-        for one in (one for one in found if one.region == region):
+        others = [one for one in found if one.region == region]
+        patients = max((one.patients for one in others), default=len(methods[against][0].cases))
+        rows.append([against, region, own, None, None, None, None, None, patients])
+        for one in others:
             mean = _interval(methods[one.method], metric, region, convention)
             difference = _spelled(one.difference, scale_of(metric), "+")
             tests = [f"{p:.2g}" for p in (one.p_value, one.p_holm)]

@@ -99,7 +99,8 @@ def paper_sheets(rows: Sequence[Row], numbers: Iterable[int]) -> dict[str, Sheet
 def comparison_sheets(rows: Sequence[Row], against: str = "baseline") -> dict[str, Sheet]:
     """Methods against one of them, patient by patient, by file name: a table for every missing rates and backbone.
 
-    A table is made of the seeds that all of its methods have.
+    A table is made of the seeds that all of its methods have. Where cases lack a region, a second table leaves them out
+    (`present-only`): a few false voxels turn their Dice from 1 to 0.
     """
     groups: dict[tuple[str, str, str], dict[str, Row]] = {}
     for row in rows:
@@ -110,9 +111,15 @@ def comparison_sheets(rows: Sequence[Row], against: str = "baseline") -> dict[st
         seeds = sorted(set.intersection(*(set(row.tables) for row in methods.values())))
         if against in methods and len(methods) > 1 and seeds:
             tables = {name: row.run(seeds).tables for name, row in methods.items()}
-            sheet = comparison_sheet(tables, against, convention="authors")
-            sheet.title = f"{dataset}, {rates}, {backbone}, seeds {', '.join(map(str, seeds))}. {sheet.title}"
-            sheets[f"comparison_{rates.replace(',', '')}_{backbone}"] = sheet
+            absent = any(row.reference_voxels == 0 for row in tables[against][0].rows)
+            for convention in ("authors", "present-only") if absent else ("authors",):
+                sheet = comparison_sheet(tables, against, convention=convention)
+                sheet.title = f"{dataset}, {rates}, {backbone}, seeds {', '.join(map(str, seeds))}. {sheet.title}"
+                name = f"comparison_{rates.replace(',', '')}_{backbone}"
+                if convention == "present-only":
+                    sheet.title += ", cases that have the region"
+                    name += "_present"
+                sheets[name] = sheet
     return sheets
 
 

@@ -8,7 +8,12 @@ SIZES = {"reference_voxels": [5, 5, 0, 0], "prediction_voxels": [5, 0, 5, 0]}
 
 @pytest.mark.parametrize(
     ("convention", "expected"),
-    [("authors", [3, 1, 1, 0]), ("brats", [3, 374, 374, 0]), ("defined-only", [3, np.nan, np.nan, np.nan])],
+    [
+        ("authors", [3, 1, 1, 0]),
+        ("brats", [3, 374, 374, 0]),
+        ("defined-only", [3, np.nan, np.nan, np.nan]),
+        ("present-only", [3, 374, np.nan, np.nan]),
+    ],
 )
 @pytest.mark.parametrize("metric", ["hd95", "hd95_pooled", "hd100"])
 def test_distances(convention, expected, metric):
@@ -16,14 +21,25 @@ def test_distances(convention, expected, metric):
     np.testing.assert_equal(apply_convention(raw, **SIZES, metric=metric, convention=convention), expected)
 
 
-@pytest.mark.parametrize(("convention", "both"), [("authors", 1), ("brats", 1), ("defined-only", np.nan)])
+@pytest.mark.parametrize(
+    ("convention", "expected"),
+    [
+        ("authors", [0.5, 0, 0, 1]),
+        ("brats", [0.5, 0, 0, 1]),
+        ("defined-only", [0.5, 0, 0, np.nan]),
+        ("present-only", [0.5, 0, np.nan, np.nan]),
+    ],
+)
 @pytest.mark.parametrize("metric", ["dice", "surface_dice_1mm"])
-def test_overlaps(convention, both, metric):
+def test_overlaps(convention, expected, metric):
     settled = apply_convention([0.5, 0, 0, 1], **SIZES, metric=metric, convention=convention)
-    np.testing.assert_equal(settled, [0.5, 0, 0, both])
+    np.testing.assert_equal(settled, expected)
 
 
-@pytest.mark.parametrize(("convention", "worst"), [("authors", 1), ("brats", 374), ("defined-only", np.nan)])
+WORST = [("authors", 1), ("brats", 374), ("defined-only", np.nan), ("present-only", 374)]
+
+
+@pytest.mark.parametrize(("convention", "worst"), WORST)
 def test_a_missing_prediction_has_the_worst_score(convention, worst):
     sizes = {"reference_voxels": [5, 0], "prediction_voxels": [-1, -1]}
     hd = apply_convention([np.nan] * 2, **sizes, metric="hd95", convention=convention)

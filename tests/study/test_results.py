@@ -43,6 +43,16 @@ def test_methods_are_compared_on_the_seeds_that_all_have(root):
     assert sheet.rows[1][:4] == ["passion", "WT", "62.00 [60.00, 64.00]", "+10.00 [+10.00, +10.00]"]
 
 
+def test_cases_that_lack_a_region_are_left_out_of_a_second_comparison(root):
+    for method, quality in (("baseline", 0.5), ("passion", 0.6)):
+        write_scores(root / f"mmformer_sml_{method}_seed0" / "eval" / "scores.csv", quality, absent=["b"])
+    sheets = comparison_sheets(finished_rows(root))
+    assert list(sheets) == ["comparison_sml_mmformer", "comparison_sml_mmformer_present"]
+    assert sheets["comparison_sml_mmformer_present"].title.endswith("cases that have the region")
+    counted = [[row[-1] for row in sheet.rows] for sheet in sheets.values()]
+    assert counted == [[3, 3], [2, 2]]
+
+
 def test_parts_of_passion_are_an_ablation(root):
     for name, quality in (("none", 0.5), ("pixel", 0.6), ("pixel+proto+delta+beta", 0.7)):
         folder = root / f"parts-{name}"
