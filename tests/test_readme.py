@@ -25,7 +25,7 @@ def test_the_first_two_bash_blocks_are_one_command_line_each():
     assert "\n" not in test
     main_job = "python -m monai.bundle run training --config_file bundles/brats_passion/configs/train.json"
     assert run.endswith(f"&& {main_job}")
-    assert test.endswith("&& python -m pytest")
+    assert test.endswith("&& python -m pytest -n 2 --dist loadfile")
     assert all("pip install -c constraints.txt" in command for command in (run, test))
 
 
