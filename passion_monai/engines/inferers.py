@@ -55,11 +55,10 @@ class AvailableInferer(SlidingWindowInferer):
 
     def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
         """Predict a batch of whole volumes ``(B, M, *S)`` with NaN where a modality is absent."""
-        inputs = (
-            inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
-        )  # its metadata is copied at every step
-        available = ~inputs.isnan().flatten(2).all(dim=2)
-        return torch.cat([self._case(inputs[b : b + 1], network, available[b]) for b in range(len(inputs))])
+        images = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs  # else every step copies metadata
+        available = ~images.isnan().flatten(2).all(dim=2)
+        result = torch.cat([self._case(images[b : b + 1], network, available[b]) for b in range(len(images))])
+        return MetaTensor(result).copy_meta_from(inputs) if isinstance(inputs, MetaTensor) else result
 
     def _case(self, x: Tensor, network: Any, presence: Tensor) -> Tensor:
         def probabilities(window: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ def _content(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"study {path} does not exist")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
     return _mapping(content, str(path), KEYS, required=("name", "bundle", "axes", "rows", "sizes"))

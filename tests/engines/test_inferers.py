@@ -76,13 +76,17 @@ def test_each_window_is_encoded_once(network, volume):
 
 
 @pytest.mark.parametrize("inferer", [AvailableInferer((16, 16)), SubsetInferer((16, 16))])
-def test_the_network_sees_plain_tensors(network, volume, inferer):
+def test_metadata_stays_outside_of_the_network(network, volume, inferer):
     seen = []  # a MetaTensor copies its metadata at every step: it took half of the time of an evaluation
     network.encode = lambda x, presence, encode=network.encode: seen.extend([x, presence]) or encode(x, presence)
+    affine = torch.diag(torch.tensor([2.0, 2.0, 1.0]))
     with torch.no_grad():
-        labels = inferer(MetaTensor(volume[:1]), network)
+        result = inferer(MetaTensor(volume[:1], affine=affine), network)
+        expected = inferer(volume[:1], network)
     assert {type(tensor) for tensor in seen} == {torch.Tensor}
-    torch.testing.assert_close(labels, inferer(volume[:1], network), rtol=0, atol=0)
+    assert (type(result), type(expected)) == (MetaTensor, torch.Tensor)
+    torch.testing.assert_close(result.affine, affine, check_dtype=False)
+    torch.testing.assert_close(result.as_tensor(), expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("inferer", [AvailableInferer((17, 16)), SubsetInferer((17, 16))])
