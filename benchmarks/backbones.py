@@ -32,12 +32,11 @@ def parser_for(task: str, backbone: str, folder: str, steps: int) -> ConfigParse
     config["backbone"], config["learning_rate"] = backbone, 3e-3
     config["train#handlers"] = [h for h in config["train#handlers"] if "Progress" not in h["_target_"]]
     if task == "brain 3D":
-        small = {"roi_size": [32] * 3, "batch_size": 2, "spacing": [5.25] * 3}  # single ones: PyTorch's slow path
-        large = {"roi_size": [64] * 3, "spacing": [2.65] * 3}  # SwinUNETR leaves one voxel of 32^3
-        for key, value in (large if backbone == "swinunetr" else small).items():
-            config[key] = value
-        shape = [68, 80, 64] if backbone == "swinunetr" else [34, 40, 32]
-        config["phantom"] |= {"num_validation": 2, "shape": shape, "spacing": config["spacing"][0]}
+        size, batch, spacing, shape = 32, 2, 5.25, [34, 40, 32]  # single ones are on PyTorch's slow path
+        if backbone == "swinunetr":  # leaves one voxel of 32^3
+            size, batch, spacing, shape = 64, 1, 2.65, [68, 80, 64]
+        config["roi_size"], config["batch_size"], config["spacing"] = [size] * 3, batch, [spacing] * 3
+        config["phantom"] |= {"num_validation": 2, "shape": shape, "spacing": spacing}
     if task == "brain 2D":
         _slices(config)
     if task == "heart 2D":
