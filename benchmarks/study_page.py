@@ -1,7 +1,8 @@
-"""Write the tables of the collected results into docs/study.md: `python benchmarks/study_page.py`.
+"""Write the collected results into docs/study.md: `python benchmarks/study_page.py`.
 
-The page is written by hand but for what stands between `<!-- results: NAME -->` and `<!-- end -->`: the tables made of
-`studies/results/NAME`, where `passion study ... --collect` puts records and scores.
+The page is written by hand but for what stands between `<!-- results: NAME -->` and `<!-- end -->`: figures and tables
+made of `studies/results/NAME`, where `passion study ... --collect` puts records and scores. The comparisons of every
+single setting go to `tables.md` in there.
 """
 
 from __future__ import annotations
@@ -9,24 +10,38 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from passion_monai.reports import Sheet
 from passion_monai.study.description import read_study
-from passion_monai.study.results import comparison_sheets, finished_rows, paper_sheets
+from passion_monai.study.results import comparison_sheets, draw_figures, paper_sheets, summary_sheets
+from passion_monai.study.rows import finished_rows
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "study.md"
+FIGURES = ROOT / "docs" / "study"
 MARKED = re.compile(r"(<!-- results: (\w+)-(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def section(name: str, size: str) -> str:
-    """Tables of a study's results as Markdown; a sentence where there is none."""
+    """Figures and tables of a study's results as Markdown; a sentence where there is none."""
     folder = ROOT / "studies" / "results" / f"{name}-{size}"
     study = read_study(ROOT / "studies" / f"{name}.yaml", size, dataset_dir=".")
     rows = finished_rows(folder) if folder.is_dir() else []
     finished = sum(len(row.tables) for row in rows)
     lines = [f"{finished} of {len(study.runs)} runs are finished.", ""]
-    for sheet in {**paper_sheets(rows, study.tables), **comparison_sheets(rows)}.values():
-        lines += [sheet.to_markdown(), ""]
+    for path in draw_figures(rows, FIGURES, f"{name}_"):
+        lines += [f"![{path.stem.replace('_', ' ')}]({path.relative_to(PAGE.parent)})", ""]
+    lines += markdown({**summary_sheets(rows), **paper_sheets(rows, study.tables)})
+    compared = comparison_sheets(rows)
+    if compared:
+        details = folder / "tables.md"
+        details.write_text("\n".join([f"# {name}: every setting by itself", "", *markdown(compared)]), encoding="utf-8")
+        lines += [f"Every setting by itself: [tables.md](../{details.relative_to(ROOT)}).", ""]
     return "\n".join(lines)
+
+
+def markdown(sheets: dict[str, Sheet]) -> list[str]:
+    """The sheets below each other."""
+    return [line for sheet in sheets.values() for line in (sheet.to_markdown(), "")]
 
 
 def main() -> None:

@@ -83,19 +83,23 @@ def _bootstrap(grid: NDArray[np.float64], confidence: float, resamples: int, see
 
 
 def patient_means(
-    table: SubsetTable, metric: str, region: str | Sequence[str] | None = None, convention: str = "brats"
+    table: SubsetTable,
+    metric: str,
+    region: str | Sequence[str] | None = None,
+    convention: str = "brats",
+    subsets: Sequence[str] | None = None,
 ) -> dict[str, float]:
-    """Mean over the scored subsets, and over the regions unless one or some are named, of every patient.
+    """Mean over subsets and regions, unless some are named, of every patient.
 
     Returns:
         Case -> value; NaN when the convention leaves all of a case's subsets out.
 
     Raises:
-        ValueError: when metric, region or convention is not known.
+        ValueError: when metric, region, convention or a subset is not known.
     """
     collected: dict[str, list[float]] = {case: [] for case in table.cases}
     regions = table.regions if region is None else [region] if isinstance(region, str) else region
-    for subset in table.subsets:
+    for subset in table.subsets if subsets is None else subsets:
         for name in regions:
             for case, value in table.values(metric, subset, name, convention).items():
                 collected[case].append(value)

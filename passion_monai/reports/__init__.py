@@ -2,6 +2,7 @@
 
 from passion_monai.reports.comparisons import comparison_sheet
 from passion_monai.reports.curves import plot_losses, plot_preference, plot_preferences
+from passion_monai.reports.dots import plot_balance, plot_gains
 from passion_monai.reports.figures import plot_averages, plot_heat_map
 from passion_monai.reports.overlays import error_map, plot_errors
 from passion_monai.reports.page import write_figures, write_report, write_tables
@@ -29,8 +30,10 @@ __all__ = [
     "missing_rates_sheet",
     "parts_of",
     "plot_averages",
+    "plot_balance",
     "plot_case",
     "plot_errors",
+    "plot_gains",
     "plot_heat_map",
     "plot_losses",
     "plot_preference",

@@ -2,7 +2,8 @@
 
 from passion_monai.study.description import Study, read_study
 from passion_monai.study.process import execute
-from passion_monai.study.results import collect, finished_rows, restore, write_tables
+from passion_monai.study.results import collect, restore, write_tables
+from passion_monai.study.rows import finished_rows
 from passion_monai.study.run import RunFolder, StudyRun
 from passion_monai.study.schedule import run_here, run_on_slurm
 from passion_monai.study.study import plan, run_study, select

@@ -1,93 +1,32 @@
-"""What a study's finished runs add up to: the paper's tables, comparisons with intervals and tests, a copy to keep."""
+"""What a study's finished runs add up to: the paper's tables, gains, preferences, comparisons, a copy to keep."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from passion_monai.data.files import whole_file
-from passion_monai.metrics import SubsetTable
 from passion_monai.reports import (
-    Run,
     Sheet,
     ablation_sheet,
     comparison_sheet,
     missing_rates_sheet,
-    parts_of,
+    plot_balance,
+    plot_gains,
     subset_sheet,
 )
+from passion_monai.reports.paper_numbers import averaged_regions
+from passion_monai.study.balance import balance_sheet, preferences
+from passion_monai.study.gains import gains, gains_sheet
+from passion_monai.study.rows import PACKED, Row, by_setting, finished_rows, method_names, setting_names
 from passion_monai.study.run import RunFolder
 
-__all__ = ["Row", "collect", "comparison_sheets", "finished_rows", "paper_sheets", "restore", "write_tables"]
+__all__ = ["collect", "comparison_sheets", "draw_figures", "paper_sheets", "restore", "summary_sheets", "write_tables"]
 
 KEPT = ("eval/availability.csv", "eval/preference.csv", "run.json")  # the record last: it says that all is there
-PACKED = "scores.csv.gz"
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a row of a study led to so far.
-
-    Attributes:
-        facts: what ``run.json`` says of one of its runs.
-        tables: seed to scores, of the finished runs.
-    """
-
-    facts: Mapping[str, Any]
-    tables: Mapping[int, SubsetTable]
-
-    @property
-    def method(self) -> str:
-        """Name among the methods of a comparison: parts of PASSION that are named count as methods."""
-        parts = self.facts.get("parts")
-        return str(self.facts["method"] if parts is None else "baseline" if parts == "none" else parts)
-
-    def run(self, seeds: Iterable[int] | None = None) -> Run:
-        """The row as the paper's tables take it, of all or some of its seeds."""
-        facts = self.facts
-        return Run(
-            tables=[self.tables[seed] for seed in sorted(self.tables if seeds is None else seeds)],
-            method=facts["method"],
-            missing_rates=facts["rates"],
-            backbone=facts["backbone"],
-            dataset=facts["dataset"],
-            parts=parts_of(facts.get("parts")),
-        )
-
-
-def finished_rows(root: str | Path) -> list[Row]:
-    """The rows of a study's folder, or of a copy by `collect`, that have finished runs.
-
-    Raises:
-        FileNotFoundError: when there is no such folder.
-        ValueError: when a score table cannot be read.
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"{root} does not exist: it should be the folder of a study's runs")
-    rows: dict[str, Row] = {}
-    for path in sorted(root.glob("*/run.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["status"] == "finished":
-            row = rows.setdefault(record["row"], Row(record, {}))
-            rows[record["row"]] = Row(record, {**row.tables, record["seed"]: _scores(path.parent)})
-    return list(rows.values())
-
-
-def _scores(folder: Path) -> SubsetTable:
-    packed = folder / PACKED
-    if not packed.is_file():
-        return SubsetTable.from_csv(folder / "eval" / "scores.csv")
-    with tempfile.TemporaryDirectory() as unpacked:
-        path = Path(unpacked) / "scores.csv"
-        path.write_bytes(gzip.decompress(packed.read_bytes()))
-        return SubsetTable.from_csv(path)
 
 
 def paper_sheets(rows: Sequence[Row], numbers: Iterable[int]) -> dict[str, Sheet]:
@@ -96,18 +35,20 @@ def paper_sheets(rows: Sequence[Row], numbers: Iterable[int]) -> dict[str, Sheet
     return {f"table{number}": makers[number]([row.run() for row in rows]) for number in numbers if rows}
 
 
+def summary_sheets(rows: Sequence[Row]) -> dict[str, Sheet]:
+    """What the methods gain and prefer, over all settings, by file name: a table of each where there is something."""
+    sheets = {"gains": gains_sheet(rows), "balance": balance_sheet(rows)}
+    return {name: sheet for name, sheet in sheets.items() if sheet.rows}
+
+
 def comparison_sheets(rows: Sequence[Row], against: str = "baseline") -> dict[str, Sheet]:
     """Methods against one of them, patient by patient, by file name: a table for every missing rates and backbone.
 
     A table is made of the seeds that all of its methods have. Where cases lack a region, a second table leaves them out
     (`present-only`): a few false voxels turn their Dice from 1 to 0.
     """
-    groups: dict[tuple[str, str, str], dict[str, Row]] = {}
-    for row in rows:
-        key = (row.facts["dataset"], row.facts["rates"], row.facts["backbone"])
-        groups.setdefault(key, {})[row.method] = row
     sheets = {}
-    for (dataset, rates, backbone), methods in groups.items():
+    for (dataset, rates, backbone), methods in by_setting(rows).items():
         seeds = sorted(set.intersection(*(set(row.tables) for row in methods.values())))
         if against in methods and len(methods) > 1 and seeds:
             tables = {name: row.run(seeds).tables for name, row in methods.items()}
@@ -123,11 +64,30 @@ def comparison_sheets(rows: Sequence[Row], against: str = "baseline") -> dict[st
     return sheets
 
 
+def draw_figures(rows: Sequence[Row], folder: str | Path, prefix: str = "") -> list[Path]:
+    """Draw gains and preferences, where there are some, into a folder; the names begin with the prefix."""
+    paths = {name: Path(folder) / f"{prefix}{name}.png" for name in ("gains", "balance")}
+    found = {gain.method: gain.settings for gain in gains(rows)}
+    settings = list(dict.fromkeys(key for one in found.values() for key in one))
+    names = dict(zip(settings, setting_names(settings), strict=True))
+    intervals = {method: {names[key]: one for key, one in many.items()} for method, many in found.items()}
+    if intervals:
+        first = rows[0].run()
+        over = f"{first.dataset}: Dice minus the baseline's, mean of {', '.join(averaged_regions(first.regions))}"
+        plot_gains(intervals, paths["gains"], over, "%")
+    members = {method: [row for row in rows if row.method == method] for method in method_names(rows)}
+    points = {method: [one for row in many for one in preferences(row)] for method, many in members.items()}
+    points = {method: many for method, many in points.items() if many}
+    if points:
+        plot_balance(points, paths["balance"])
+    return [path for path, there in zip(paths.values(), (intervals, points), strict=True) if there]
+
+
 def write_tables(root: str | Path, numbers: Iterable[int]) -> list[Path]:
-    """Write every table of the finished runs as CSV, Markdown and LaTeX into the folder ``tables`` of the study."""
+    """Write the tables (CSV, Markdown, LaTeX) and figures of the finished runs into the study's folder ``tables``."""
     rows = finished_rows(root)
-    paths = []
-    for name, sheet in {**paper_sheets(rows, numbers), **comparison_sheets(rows)}.items():
+    paths = draw_figures(rows, Path(root) / "tables")
+    for name, sheet in {**paper_sheets(rows, numbers), **summary_sheets(rows), **comparison_sheets(rows)}.items():
         for suffix in (".csv", ".md", ".tex"):
             paths.append(Path(root) / "tables" / f"{name}{suffix}")
             sheet.write(paths[-1])

@@ -4,7 +4,7 @@ import pytest
 
 from passion_monai.cli import main
 from passion_monai.study import RunFolder, collect, finished_rows, restore, write_tables
-from passion_monai.study.results import comparison_sheets, paper_sheets
+from passion_monai.study.results import comparison_sheets, draw_figures, paper_sheets, summary_sheets
 from tests.study.small import study, study_file, write_scores
 
 
@@ -43,6 +43,61 @@ def test_methods_are_compared_on_the_seeds_that_all_have(root):
     assert sheet.rows[1][:4] == ["passion", "WT", "62.00 [60.00, 64.00]", "+10.00 [+10.00, +10.00]"]
 
 
+def test_gains_are_counted_in_pairs_of_trainings(root):
+    sheet = summary_sheets(finished_rows(root))["gains"]
+    assert sheet.columns[:5] == ["score", "method", "s,m,l", "mean [95 % CI]", "better in"]
+    dice = [row[1:5] for row in sheet.rows if row[0] == "Dice"]
+    assert dice == [
+        ["passion", "+10.0", "+10.0 [+10.0, +10.0]", "1 of 1"],
+        ["baseline, complete data", "+0.0", "+0.0 [+0.0, +0.0]", "1 of 2"],  # two ties
+    ]
+    assert [row[2] for row in sheet.rows if row[:2] == ["HD95 [mm]", "passion"]] == ["+0.0"]
+
+
+def test_what_complete_data_gains_does_not_count_into_the_settings(root):
+    folder = RunFolder(root, study(root.parent).runs[0])
+    write_scores(folder.scores, 0.9)  # PDT, seed 0
+    for seed in (0, 1):
+        facts = {**folder.record(), "row": "PDT_passion", "method": "passion", "seed": seed}
+        write_scores(root / f"PDT_passion_{seed}" / "eval" / "scores.csv", 0.3)
+        (root / f"PDT_passion_{seed}" / "run.json").write_text(json.dumps(facts))
+    found = {(row[0], row[1]): row[2:6] for row in summary_sheets(finished_rows(root))["gains"].rows}
+    assert found["Dice", "passion"] == ["-41.0", "+10.0", "+10.0 [+10.0, +10.0]", "1 of 1"]
+    assert found["Dice", "baseline, complete data"][:2] == [None, "+20.0"]  # 40 and 0 points
+
+
+def test_preference_stands_beside_how_often_a_modality_was_missing(root, tmp_path):
+    for folder in root.glob("*_seed0"):
+        text = "epoch,rp_flair,rp_t1\n1,9,9\n2,9,9\n3,9,9\n4,9,9\n5,9,9\n6,9,9\n7,0.2,-0.3\n8,0.4,\n"
+        (folder / "eval" / "preference.csv").write_text(text)
+        (folder / "eval" / "availability.csv").write_text("case,flair,t1\na,1,0\nb,1,0\nc,1,0\nd,0,1\n")
+    sheet = summary_sheets(finished_rows(root))["balance"]
+    assert sheet.columns == ["missing rates", "method", "flair", "t1", "mean of |RP|"]
+    assert [[*row[:4], round(row[4] or 0, 2)] for row in sheet.rows] == [
+        ["PDT", "missing in", "25 %", "75 %", 0],
+        ["PDT", "baseline", "+0.30", "-0.30", 0.3],
+        ["s,m,l", "missing in", "25 %", "75 %", 0],
+        ["s,m,l", "baseline", "+0.30", "-0.30", 0.3],
+        ["s,m,l", "passion", "+0.30", "-0.30", 0.3],
+    ]
+    collect(root, tmp_path / "copy")
+    assert summary_sheets(finished_rows(tmp_path / "copy"))["balance"] == sheet
+    drawn = draw_figures(finished_rows(root), tmp_path / "figures", "x_")
+    assert [path.name for path in drawn] == ["x_gains.png", "x_balance.png"]
+    assert all(path.stat().st_size > 5000 for path in drawn)
+    assert draw_figures([], tmp_path / "none") == []
+
+
+def test_the_fall_of_a_preference_with_the_missing_rate_is_said(root):
+    for name, lacking, preference in (("PDT", 0, 0.1), ("sml", 3, -0.3)):
+        for folder in root.glob(f"mmformer_{name}_baseline_seed0"):
+            cases = "".join(f"{n},1,{int(n >= lacking)}\n" for n in range(5))  # t1 is missing in none or 60 %
+            (folder / "eval" / "availability.csv").write_text(f"case,flair,t1\n{cases}")
+            (folder / "eval" / "preference.csv").write_text(f"epoch,rp_flair,rp_t1\n1,0,{preference}\n")
+    notes = summary_sheets(finished_rows(root))["balance"].notes
+    assert notes[1:] == ["baseline: mean of |RP| 0.10; missing in 80 % instead of 20 % changes RP by -0.40."]
+
+
 def test_cases_that_lack_a_region_are_left_out_of_a_second_comparison(root):
     for method, quality in (("baseline", 0.5), ("passion", 0.6)):
         write_scores(root / f"mmformer_sml_{method}_seed0" / "eval" / "scores.csv", quality, absent=["b"])
@@ -76,7 +131,7 @@ def test_a_copy_gives_the_same_tables_byte_for_byte(root, tmp_path):
     assert (copies[0] / "mmformer_PDT_baseline_seed0" / "availability.csv").is_file()
     written = [[path.read_bytes() for path in write_tables(folder, [1])] for folder in (root, copies[0])]
     assert written[0] == written[1]
-    assert len(written[0]) == 6
+    assert len(written[0]) == 10  # two tables of numbers in three formats, gains too, and a figure
 
 
 def test_tables_and_copies_by_command(root, tmp_path, capsys):

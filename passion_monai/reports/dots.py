@@ -1,0 +1,83 @@
+"""Figures of a study: what methods gain in every setting, and what they prefer beside how often it was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from passion_monai.metrics.statistics import Interval
+from passion_monai.reports.style import legend_columns, line_styles, save, styled, tidy
+
+__all__ = ["plot_balance", "plot_gains"]
+
+
+@styled
+def plot_gains(gains: Mapping[str, Mapping[str, Interval]], path: str | Path, title: str, unit: str) -> None:
+    """Difference from the baseline as dots with 95 % intervals, methods side by side in every setting.
+
+    Args:
+        gains: method -> setting -> difference; a method may lack settings.
+        path: picture to write, ``.png``, ``.pdf`` or ``.svg``.
+        title: what the difference is of.
+        unit: of the difference.
+
+    Raises:
+        ValueError: when there is no gain.
+    """
+    settings = list(dict.fromkeys(name for found in gains.values() for name in found))
+    if not settings:
+        raise ValueError("gains must hold at least one method with one setting")
+    width = max(4.6, 1.0 + 0.2 * (len(gains) + 1) * len(settings))
+    figure = Figure(figsize=(width, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for place, ((method, found), look) in enumerate(zip(gains.items(), line_styles(len(gains)), strict=True)):
+        x = np.array([settings.index(name) for name in found]) + (place - (len(gains) - 1) / 2) * 0.7 / len(gains)
+        means, lows, highs = np.array(list(found.values())).T
+        reach = np.nan_to_num([means - lows, highs - means])
+        dots = {"color": look["color"], "marker": look["marker"], "linestyle": "none", "markersize": 5}
+        axes.errorbar(x, means, yerr=reach, label=method, elinewidth=1.2, **dots)
+    axes.set_xticks(range(len(settings)), settings)
+    _zero(axes)
+    tidy(axes, title, unit)
+    _legend_below(figure, axes)
+    save(figure, path)
+
+
+@styled
+def plot_balance(points: Mapping[str, Sequence[tuple[str, float, float]]], path: str | Path) -> None:
+    """Relative preference over the share of cases that lack the modality, a panel per method.
+
+    Args:
+        points: method -> (modality, share in 0 to 1, RP) of every training.
+        path: picture to write, ``.png``, ``.pdf`` or ``.svg``.
+
+    Raises:
+        ValueError: when there is no point.
+    """
+    modalities = list(dict.fromkeys(name for many in points.values() for name, _, _ in many))
+    if not modalities:
+        raise ValueError("points must hold at least one method with one modality")
+    figure = Figure(figsize=(1.0 + 2.3 * len(points), 3.4), layout="constrained")
+    panels = figure.subplots(1, len(points), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (method, many) in zip(panels, points.items(), strict=True):
+        for name, look in zip(modalities, line_styles(len(modalities)), strict=True):
+            x, y = [[100 * share for m, share, _ in many if m == name], [rp for m, _, rp in many if m == name]]
+            axes.plot(x, y, label=name, color=look["color"], marker=look["marker"], linestyle="none", markersize=4.5)
+        _zero(axes)
+        tidy(axes, method, "RP" if axes is panels[0] else "")
+        axes.set_xlabel("missing in %")
+    _legend_below(figure, panels[0])
+    save(figure, path)
+
+
+def _zero(axes: Axes) -> None:
+    axes.axhline(0, color="#666666", linewidth=0.8, zorder=1)
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=legend_columns(labels, figure.get_figwidth()))
