@@ -1,8 +1,8 @@
 """Write the collected results into docs/study.md: `python benchmarks/study_page.py`.
 
 The page is written by hand but for what stands between `<!-- results: NAME -->` and `<!-- end -->`: figures and tables
-made of `studies/results/NAME`, where `passion study ... --collect` puts records and scores. The comparisons of every
-single setting go to `tables.md` in there.
+made of `studies/results/NAME`, where `passion study ... --collect` puts records and scores. What is long goes to
+`tables.md` in there: preferences, the comparisons of every single setting, and all subsets unless it is Table 3 itself.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ def section(name: str, size: str) -> str:
     lines = [f"{finished} of {len(study.runs)} runs are finished.", ""]
     for path in draw_figures(rows, FIGURES, f"{name}_"):
         lines += [f"![{path.stem.replace('_', ' ')}]({path.relative_to(PAGE.parent)})", ""]
-    lines += markdown({**summary_sheets(rows), **paper_sheets(rows, study.tables)})
-    compared = comparison_sheets(rows)
-    if compared:
+    sheets = {**summary_sheets(rows), **paper_sheets(rows, study.tables)}
+    shown = {key: sheet for key, sheet in sheets.items() if key in ("gains", "duels", name.split("_")[0])}
+    lines += markdown(shown)
+    others = {key: sheet for key, sheet in sheets.items() if key not in shown} | comparison_sheets(rows)
+    if others:
         details = folder / "tables.md"
-        details.write_text("\n".join([f"# {name}: every setting by itself", "", *markdown(compared)]), encoding="utf-8")
-        lines += [f"Every setting by itself: [tables.md](../{details.relative_to(ROOT)}).", ""]
+        details.write_text("\n".join([f"# {name}: more tables", "", *markdown(others)]), encoding="utf-8")
+        lines += [f"Preferences and comparisons in every setting: [tables.md](../{details.relative_to(ROOT)}).", ""]
     return "\n".join(lines)
 
 

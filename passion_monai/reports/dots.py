@@ -16,14 +16,14 @@ __all__ = ["plot_balance", "plot_gains"]
 
 
 @styled
-def plot_gains(gains: Mapping[str, Mapping[str, Interval]], path: str | Path, title: str, unit: str) -> None:
+def plot_gains(gains: Mapping[str, Mapping[str, Interval]], path: str | Path, title: str, ylabel: str) -> None:
     """Difference from the baseline as dots with 95 % intervals, methods side by side in every setting.
 
     Args:
         gains: method -> setting -> difference; a method may lack settings.
         path: picture to write, ``.png``, ``.pdf`` or ``.svg``.
-        title: what the difference is of.
-        unit: of the difference.
+        title: said above.
+        ylabel: what the difference is of, with its unit.
 
     Raises:
         ValueError: when there is no gain.
@@ -42,7 +42,7 @@ def plot_gains(gains: Mapping[str, Mapping[str, Interval]], path: str | Path, ti
         axes.errorbar(x, means, yerr=reach, label=method, elinewidth=1.2, **dots)
     axes.set_xticks(range(len(settings)), settings)
     _zero(axes)
-    tidy(axes, title, unit)
+    tidy(axes, title, ylabel)
     _legend_below(figure, axes)
     save(figure, path)
 

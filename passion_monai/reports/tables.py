@@ -6,6 +6,7 @@ the distances comparable with the paper's; the notes under every table say what 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,7 +46,11 @@ def missing_rates_sheet(runs: Sequence[Run], hd: str = "hd95_pooled", convention
     Raises:
         ValueError: when there is no run, or the convention is not known.
     """
-    order = paper_order(1, ["missing_rates", "method"])
+    rates = dict.fromkeys(
+        [*(rate for (rate,) in paper_order(1, ["missing_rates"])), *(run.missing_rates for run in runs)]
+    )
+    methods = dict.fromkeys([*(name for (name,) in paper_order(1, ["method"])), *(run.method for run in runs)])
+    order = list(itertools.product(rates, methods))
     groups = grouped(runs, [(run.missing_rates, run.method) for run in runs], order)
     lines: list[Line] = [
         ([rates, method], members, {name: paper_averages(name, rates, method) for name in TITLES})

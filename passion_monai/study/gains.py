@@ -24,10 +24,16 @@ from passion_monai.reports.runs import scale_of
 from passion_monai.reports.sheet import Cell
 from passion_monai.study.rows import Row, Setting, by_setting, method_names, setting_names
 
-__all__ = ["Gain", "gains", "gains_sheet"]
+__all__ = ["Gain", "duels_sheet", "gains", "gains_sheet"]
 
 COMPLETE = "PDT"
 HD = "hd95_pooled"  # the authors' distance, as in the paper's tables
+OVERALL = ["mean [95 % CI]", "better in", "p patients (Holm)", "p trainings"]
+TESTS = [
+    "The interval is over patients and trainings (a setting with a seed). p: Wilcoxon's signed-rank test, two-sided, "
+    "over the patients' means, after Holm over the rows of a score; and over the trainings' means.",
+    f"{COMPLETE} does not count in what stands right of the settings.",
+]
 
 Pairs = dict[str, dict[Setting, tuple[Row, Row]]]  # method -> setting -> its row and the baseline's
 
@@ -75,18 +81,27 @@ def gains_sheet(rows: Sequence[Row], against: str = "baseline") -> Sheet:
     for score in _scores(rows[0].run().tables[0]) if pairs else []:
         rules.add(len(shown))
         found = gains(rows, score, against)
-        adjusted = holm([gain.all.p_value for gain in found])
-        for gain, p_holm in zip(found, adjusted, strict=True):
-            better = round(gain.trainings.win_rate * gain.trainings.patients)
-            cells = [_signed(gain.settings[key].mean) if key in gain.settings else None for key in settings]
-            tests = [f"{p:.2g}" for p in (p_holm, gain.trainings.p_value)]
-            mean = spelled(gain.all.difference, 1.0, "+")
-            shown.append([score.label, gain.method, *cells, mean, f"{better} of {gain.trainings.patients}", *tests])
+        shown += [[score.label, *cells] for cells in _lines(found, settings)]
         if score.label == "Dice" and paper_dataset(rows[0].run().regions):
             shown += _printed(rows, settings, against)
-    found_out = ["mean [95 % CI]", "better in", "p patients (Holm)", "p trainings"]
-    columns = ["score", "method", *setting_names(settings), *found_out]
+    columns = ["score", "method", *setting_names(settings), *OVERALL]
     return Sheet(f"Gains over {against}", columns, shown, 2, rules=rules - {0}, notes=_notes(rows, against))
+
+
+def duels_sheet(rows: Sequence[Row], against: str = "baseline") -> Sheet:
+    """The other methods against each other in mean Dice; like `gains_sheet`."""
+    methods = [name for name in method_names(rows) if name != against]
+    found = [
+        (gain, other)
+        for i, other in enumerate(methods)
+        for gain in gains(rows, None, other)
+        if gain.method in methods[i + 1 :]
+    ]
+    settings = list(dict.fromkeys(key for gain, _ in found for key in gain.settings))
+    lines = _lines([gain for gain, _ in found], settings)
+    shown = [[f"{cells[0]} - {other}", *cells[1:]] for cells, (_, other) in zip(lines, found, strict=True)]
+    columns = ["methods", *setting_names(settings), *OVERALL]
+    return Sheet("Differences between the methods in Dice", columns, shown, notes=TESTS)
 
 
 def gains(rows: Sequence[Row], score: Score | None = None, against: str = "baseline") -> list[Gain]:
@@ -144,6 +159,7 @@ def _scores(table: SubsetTable) -> list[Score]:
     absent = [name for name in table.regions if any(r.region == name and r.reference_voxels == 0 for r in table.rows)]
     return [
         Score("Dice", "dice", regions),
+        *([Score("Dice, all regions")] if regions != table.regions else []),
         *(Score(f"Dice {name}", "dice", [name]) for name in table.regions),
         *(Score(f"Dice {name}, where there is one", "dice", [name], None, "present-only") for name in absent),
         *single,
@@ -174,10 +190,20 @@ def _notes(rows: Sequence[Row], against: str) -> list[str]:
     return [
         f"Method minus {against}, mean over subsets, patients and seeds; {empty}.",
         *([f"Dice and HD95 are over {', '.join(averaged)}, as in the paper."] if averaged != regions else []),
-        "The interval is over patients and trainings (a setting with a seed). p: Wilcoxon's signed-rank test, "
-        "two-sided, over the patients' means, after Holm over the methods of a score; and over the trainings' means.",
-        f"{COMPLETE} does not count in what stands right of the settings.",
+        *TESTS,
     ]
+
+
+def _lines(found: Sequence[Gain], settings: Sequence[Setting]) -> list[list[Cell]]:
+    """Method, every setting, and what is `OVERALL`."""
+    lines: list[list[Cell]] = []
+    for gain, p_holm in zip(found, holm([gain.all.p_value for gain in found]), strict=True):
+        better = round(gain.trainings.win_rate * gain.trainings.patients)
+        cells = [_signed(gain.settings[key].mean) if key in gain.settings else None for key in settings]
+        tests = [f"{p:.2g}" for p in (p_holm, gain.trainings.p_value)]
+        mean = spelled(gain.all.difference, 1.0, "+")
+        lines.append([gain.method, *cells, mean, f"{better} of {gain.trainings.patients}", *tests])
+    return lines
 
 
 def _signed(value: float | None) -> str | None:

@@ -20,7 +20,7 @@ from passion_monai.reports import (
 )
 from passion_monai.reports.paper_numbers import averaged_regions
 from passion_monai.study.balance import balance_sheet, preferences
-from passion_monai.study.gains import gains, gains_sheet
+from passion_monai.study.gains import duels_sheet, gains, gains_sheet
 from passion_monai.study.rows import PACKED, Row, by_setting, finished_rows, method_names, setting_names
 from passion_monai.study.run import RunFolder
 
@@ -37,7 +37,7 @@ def paper_sheets(rows: Sequence[Row], numbers: Iterable[int]) -> dict[str, Sheet
 
 def summary_sheets(rows: Sequence[Row]) -> dict[str, Sheet]:
     """What the methods gain and prefer, over all settings, by file name: a table of each where there is something."""
-    sheets = {"gains": gains_sheet(rows), "balance": balance_sheet(rows)}
+    sheets = {"gains": gains_sheet(rows), "duels": duels_sheet(rows), "balance": balance_sheet(rows)}
     return {name: sheet for name, sheet in sheets.items() if sheet.rows}
 
 
@@ -73,8 +73,8 @@ def draw_figures(rows: Sequence[Row], folder: str | Path, prefix: str = "") -> l
     intervals = {method: {names[key]: one for key, one in many.items()} for method, many in found.items()}
     if intervals:
         first = rows[0].run()
-        over = f"{first.dataset}: Dice minus the baseline's, mean of {', '.join(averaged_regions(first.regions))}"
-        plot_gains(intervals, paths["gains"], over, "%")
+        over = f"Dice, mean of {', '.join(averaged_regions(first.regions))} [%]"
+        plot_gains(intervals, paths["gains"], f"{first.dataset}: gain over the baseline", over)
     members = {method: [row for row in rows if row.method == method] for method in method_names(rows)}
     points = {method: [one for row in many for one in preferences(row)] for method, many in members.items()}
     points = {method: many for method, many in points.items() if many}

@@ -80,6 +80,13 @@ class TestMissingRates:
         assert float(rows[2]["brain phantom HD TC"]) == pytest.approx(two_seeds)
         assert float(rows[5]["brain phantom Dice mean"]) == 69.31
 
+    def test_a_method_the_paper_has_not_stands_at_its_missing_rates(self, runs):
+        other = [Run(runs[0].tables, "ours", rates, dataset="brain phantom") for rates in ("new", "s,m,l")]
+        rows = [row[:2] for row in missing_rates_sheet([*other, *runs]).rows if row[2] == "ours"]
+        assert rows == [
+            ["PDT", "baseline"], ["s,m,l", "baseline"], ["s,m,l", "passion"], ["s,m,l", "ours"], ["new", "ours"]
+        ]  # fmt: skip
+
     def test_another_data_set_is_named(self, runs):
         sheet = missing_rates_sheet(runs)
         assert {row["source"] for row in records(sheet)} == {"ours", "paper (BraTS2020)"}

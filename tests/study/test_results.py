@@ -66,6 +66,20 @@ def test_what_complete_data_gains_does_not_count_into_the_settings(root):
     assert found["Dice", "baseline, complete data"][:2] == [None, "+20.0"]  # 40 and 0 points
 
 
+def test_methods_other_than_the_baseline_meet_each_other(root):
+    assert "duels" not in summary_sheets(finished_rows(root))
+    for name, quality in (("moddrop", 0.55), ("pmr", 0.4)):
+        facts = {**RunFolder(root, study(root.parent).runs[1]).record(), "row": name, "method": name, "rates": "s,m,l"}
+        write_scores(root / name / "eval" / "scores.csv", quality)
+        (root / name / "run.json").write_text(json.dumps({**facts, "seed": 0}))
+    duels = summary_sheets(finished_rows(root))["duels"]
+    assert [[*row[:2], row[3]] for row in duels.rows] == [
+        ["pmr - moddrop", "-15.0", "0 of 1"],
+        ["passion - moddrop", "+5.0", "1 of 1"],
+        ["passion - pmr", "+20.0", "1 of 1"],
+    ]
+
+
 def test_preference_stands_beside_how_often_a_modality_was_missing(root, tmp_path):
     for folder in root.glob("*_seed0"):
         text = "epoch,rp_flair,rp_t1\n1,9,9\n2,9,9\n3,9,9\n4,9,9\n5,9,9\n6,9,9\n7,0.2,-0.3\n8,0.4,\n"
