@@ -23,6 +23,20 @@ def test_an_item_per_slice_with_the_case_s_modalities(items):
     assert "slice" not in items[0]
 
 
+def test_slices_by_what_is_labelled_in_them(items, tmp_path):
+    for case, counts in (("a", (0, 4, 9)), ("b", (30, 3))):
+        volume = np.zeros((5, 6, len(counts)), dtype=np.int16)
+        for number, count in enumerate(counts):
+            volume[..., number].flat[:count] = 600
+        write(tmp_path / f"{case}_gd.nii.gz", volume)
+    slices = slice_items(items, MODALITIES, labelled=4)
+    assert [(item["case"], item["slice"]) for item in slices] == [("a", 1), ("a", 2), ("b", 0)]
+    with pytest.raises(ValueError, match="no slice has 31 labelled voxels"):
+        slice_items(items, MODALITIES, labelled=31)
+    with pytest.raises(ValueError, match="case 'a' has no label map"):
+        slice_items([{**items[0], "label": None}], MODALITIES, labelled=1)
+
+
 def test_slices_in_a_dataset_are_cached_one_by_one(items, tmp_path):
     transforms = [LoadImageModalitiesd(MODALITIES, axcodes=None), TakeSliced(["image", "label"])]
     dataset = CaseDataset(slice_items(items, MODALITIES), transforms, cache_dir=tmp_path / "cache")
