@@ -43,7 +43,8 @@ def slice_items(items: Iterable[Item], modalities: Sequence[str], labelled: int 
 def _labelled_slices(item: Item, labelled: int) -> list[int]:
     if not item.get("label"):
         raise ValueError(f"case {item['case']!r} has no label map to choose slices by; leave 'labelled' at 0")
-    labels = np.asanyarray(_volume(item["label"]).dataobj)
+    stored: Any = nib.load(item["label"])
+    labels = np.asanyarray(stored.dataobj)
     if labels.ndim != 3:
         raise ValueError(f"case {item['case']!r}: {item['label']} has shape {labels.shape}, expected (H, W, D)")
     return np.flatnonzero(np.count_nonzero(labels, axis=(0, 1)) >= labelled).tolist()
@@ -53,13 +54,10 @@ def _num_slices(item: Item, modalities: Sequence[str]) -> int:
     path = next(item[key] for key in (*modalities, "image") if item.get(key))
     path = path if isinstance(path, str) else next(file for file in path if file)
     file, channel = file_and_channel(path)
-    shape = tuple(_volume(file).shape)[: None if channel is None else 3]
+    stored: Any = nib.load(file)
+    shape = tuple(stored.shape)[: None if channel is None else 3]
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
         shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
     if len(shape) != 3:
         raise ValueError(f"case {item['case']!r}: {path} has shape {shape}, expected a volume of slices (H, W, D)")
     return int(shape[2])
-
-
-def _volume(path: Any) -> Any:
-    return nib.load(path)

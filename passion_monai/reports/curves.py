@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from passion_monai.reports.style import legend_columns, line_styles, save, styled, tidy
+from passion_monai.reports.style import legend_below, line_styles, save, styled, tidy
 
 __all__ = ["plot_losses", "plot_preference", "plot_preferences", "read_history"]
 
@@ -81,7 +81,7 @@ def plot_preference(csv_path: str | Path, path: str | Path) -> None:
         _lines(axis, history, {f"{prefix}{name}": name for name in modalities})
         tidy(axis, title, ylabel)
     axes[0].axhline(0, color="#666666", linewidth=0.8, zorder=1)
-    _legend_below(figure, axes[0])
+    legend_below(figure, axes[0], handlelength=3.2)
     save(figure, path)
 
 
@@ -108,7 +108,7 @@ def plot_preferences(csv_paths: Mapping[str, str | Path], path: str | Path) -> N
         _lines(axis, history, {column: column.removeprefix("rp_") for column in first})
         axis.axhline(0, color="#666666", linewidth=0.8, zorder=1)
         tidy(axis, name, "RP" if axis is axes[0] else "")
-    _legend_below(figure, axes[0])
+    legend_below(figure, axes[0], handlelength=3.2)
     save(figure, path)
 
 
@@ -137,7 +137,7 @@ def plot_losses(csv_path: str | Path, path: str | Path) -> None:
         values = np.concatenate([history[name] for name in terms])
         if np.nanmin(values) > 0 and np.nanmax(values) > 30 * np.nanmin(values):
             axes[1].set_yscale("log")
-        _legend_below(figure, axes[1])
+        legend_below(figure, axes[1], handlelength=3.2)
     save(figure, path)
 
 
@@ -160,9 +160,3 @@ def _lines(axes: Axes, history: History, labels: dict[str, str]) -> None:
         axes.plot(epochs, history[name], label=label, **look, **marks)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-
-
-def _legend_below(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    columns = legend_columns(labels, figure.get_figwidth())
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=3.2)

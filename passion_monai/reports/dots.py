@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from passion_monai.metrics.statistics import Interval
-from passion_monai.reports.style import legend_columns, line_styles, save, styled, tidy
+from passion_monai.reports.style import legend_below, line_styles, save, styled, tidy
 
 __all__ = ["plot_balance", "plot_gains"]
 
@@ -43,7 +43,7 @@ def plot_gains(gains: Mapping[str, Mapping[str, Interval]], path: str | Path, ti
     axes.set_xticks(range(len(settings)), settings)
     _zero(axes)
     tidy(axes, title, ylabel)
-    _legend_below(figure, axes)
+    legend_below(figure, axes)
     save(figure, path)
 
 
@@ -70,14 +70,9 @@ def plot_balance(points: Mapping[str, Sequence[tuple[str, float, float]]], path:
         _zero(axes)
         tidy(axes, method, "RP" if axes is panels[0] else "")
         axes.set_xlabel("missing in %")
-    _legend_below(figure, panels[0])
+    legend_below(figure, panels[0])
     save(figure, path)
 
 
 def _zero(axes: Axes) -> None:
     axes.axhline(0, color="#666666", linewidth=0.8, zorder=1)
-
-
-def _legend_below(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=legend_columns(labels, figure.get_figwidth()))

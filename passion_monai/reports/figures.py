@@ -15,7 +15,7 @@ from passion_monai.metrics.regions import SHORT_NAMES
 from passion_monai.metrics.table import SubsetTable
 from passion_monai.reports.paper_numbers import averaged_regions
 from passion_monai.reports.runs import Run, average_interval, scale_of
-from passion_monai.reports.style import LINE_COLOURS, legend_columns, save, styled, tidy
+from passion_monai.reports.style import LINE_COLOURS, legend_below, save, styled, tidy
 
 __all__ = ["plot_averages", "plot_heat_map"]
 
@@ -61,9 +61,7 @@ def plot_averages(runs: Sequence[Run], path: str | Path, hd: str = "hd95_pooled"
         axes.margins(y=0.16)
     lower.set_xticks(range(len(rates)), rates)
     lower.set_xlabel("missing rates")
-    handles, labels = upper.get_legend_handles_labels()
-    columns = legend_columns(labels, figure.get_figwidth())
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+    legend_below(figure, upper)
     save(figure, path)
 
 

@@ -16,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["CLASS_COLOURS", "LINE_COLOURS", "legend_columns", "line_styles", "save", "styled", "tidy"]
+__all__ = ["CLASS_COLOURS", "LINE_COLOURS", "legend_below", "legend_columns", "line_styles", "save", "styled", "tidy"]
 
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 CLASS_COLOURS = ("#D55E00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#E69F00", "#0072B2")
@@ -83,6 +83,13 @@ def legend_columns(labels: Sequence[str], width: float) -> int:
     fitting = max(1, int(width / (0.075 * (max(map(len, labels)) + 8))))
     rows = -(-len(labels) // fitting)
     return -(-len(labels) // rows)
+
+
+def legend_below(figure: Figure, axes: Axes, **look: Any) -> None:
+    """One legend for the figure, below its panels, of what one of them shows."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = legend_columns(labels, figure.get_figwidth())
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, **look)
 
 
 def tidy(axes: Axes, title: str, ylabel: str) -> None:

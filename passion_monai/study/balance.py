@@ -1,13 +1,13 @@
 """Which modalities the methods prefer and neglect, beside how often each was missing.
 
-The relative preference RP (Eq. 7 of the paper) is above 0 for a modality that is preferred, below for one that is
-neglected. A balanced training ends with all of them near 0.
+The relative preference RP (Eq. 9 and 10 of the paper) is above 0 for a modality that is preferred, below for one that
+is neglected. A balanced training ends with all of them near 0.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from passion_monai.metrics.statistics import nan_mean
 from passion_monai.reports import Sheet
 from passion_monai.reports.curves import read_history
 from passion_monai.reports.sheet import Cell
-from passion_monai.study.rows import Row, by_setting, file_of, method_names, setting_names
+from passion_monai.study.rows import Row, Setting, by_setting, file_of, method_names, setting_names
 
 __all__ = ["Preference", "balance_sheet", "preferences"]
 
@@ -62,7 +62,7 @@ def balance_sheet(rows: Sequence[Row]) -> Sheet:
                 shown.append([name, method, *(f"{mean:+.2f}" for mean in means), float(np.mean(np.abs(means)))])
     notes = [
         f"RP > 0: preferred, < 0: neglected; mean of the last {LAST:.0%} of the epochs, over seeds.",
-        *_trends(rows),
+        *_trends(found, method_names(rows)),
     ]
     columns = ["missing rates", "method", *modalities, "mean of |RP|"]
     return Sheet("Relative preference at the end of the training", columns, shown, 2, rules=rules - {0}, notes=notes)
@@ -90,14 +90,14 @@ def _means(points: Sequence[Preference], what: str, modalities: Sequence[str]) -
     return [nan_mean([getattr(one, what) for one in points if one.modality == name]) for name in modalities]
 
 
-def _trends(rows: Sequence[Row]) -> list[str]:
+def _trends(found: Mapping[tuple[Setting, str], Sequence[Preference]], methods: Sequence[str]) -> list[str]:
     """Does a modality's RP fall when more cases lack it? The slope of a line through every modality's own centre."""
     said = []
-    for method in method_names(rows):
-        members = [row for row in rows if row.method == method]
-        points = [one for row in members for one in preferences(row) if one.preference == one.preference]
+    for method in methods:
+        members = {setting: many for (setting, name), many in found.items() if name == method}
+        points = [one for many in members.values() for one in many if one.preference == one.preference]
         missing, preference = (_centred(points, what) for what in ("missing", "preference"))
-        if len({row.setting for row in members}) > 1 and missing.any():
+        if len(members) > 1 and missing.any():
             change = 0.6 * float(missing @ preference / (missing @ missing))
             size = np.mean([abs(one.preference) for one in points])
             effect = f"missing in 80 % instead of 20 % changes RP by {change:+.2f}"
