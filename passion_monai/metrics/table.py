@@ -47,6 +47,7 @@ class SubsetTable:
         self.subsets = [subset_name(row, self.modalities) for row in self.presence]
         self.source = source
         self._rows: dict[tuple[str, str, str], ScoreRow] = {}
+        self._cells: dict[tuple[str, str], dict[str, ScoreRow]] = {}  # the same rows, by subset and region
 
     @classmethod
     def from_csv(cls, path: str | Path) -> SubsetTable:
@@ -102,7 +103,9 @@ class SubsetTable:
         rows = list(rows)
         self._known("subset", {row.subset for row in rows}, self.subsets)
         self._known("region", {row.region for row in rows}, self.regions)
-        self._rows.update({row[:3]: row for row in rows})
+        for row in rows:
+            self._rows[row[:3]] = row
+            self._cells.setdefault((row.subset, row.region), {})[row.case] = row
 
     def _known(self, kind: str, names: Iterable[str], known: list[str]) -> None:
         for name in names:
@@ -118,7 +121,7 @@ class SubsetTable:
         self._known("metric", [metric], list(METRIC_NAMES))
         self._known("subset", [subset], self.subsets)
         self._known("region", [region], self.regions)
-        rows = [row for row in self.rows if (row.subset, row.region) == (subset, region)]
+        rows = list(self._cells.get((subset, region), {}).values())
         raw = [getattr(row, metric) for row in rows]
         sizes = [row.reference_voxels for row in rows], [row.prediction_voxels for row in rows]
         settled = apply_convention(raw, *sizes, metric=metric, convention=convention)

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
+from monai.transforms import RandFlipd
 
-from passion_monai.data import CaseDataset, LoadImageModalitiesd, TakeSliced, brats_cases, slice_items
+from passion_monai.data import (
+    CaseDataset,
+    LoadImageModalitiesd,
+    OncePerVolume,
+    TakeSliced,
+    brats_cases,
+    slice_items,
+)
 from tests.data.helpers import write
 
 MODALITIES = ["bssfp", "lge", "t2"]
@@ -66,3 +74,32 @@ def test_a_file_that_is_no_volume_is_named(tmp_path):
     path = write(tmp_path / "a_t2.nii.gz", np.ones((4, 5), dtype=np.int16))
     with pytest.raises(ValueError, match=r"case 'a': .*a_t2.nii.gz has shape \(4, 5\), expected a volume of slices"):
         slice_items([{"case": "a", "t2": path}], MODALITIES)
+
+
+def test_a_volume_is_read_once_for_its_slices(items, tmp_path):
+    read = []
+    load = LoadImageModalitiesd(MODALITIES, axcodes=None)
+
+    def counted(item):
+        read.append(item["case"])
+        return load(item)
+
+    taken = TakeSliced(["image", "label"])
+    once = [OncePerVolume([counted]), taken]
+    slices = slice_items(items, MODALITIES)
+    dataset = CaseDataset(slices, once, cache_dir=tmp_path / "cache")
+    dataset.prepare(progress=False)
+    assert read == ["a", "b"]
+    repeated = CaseDataset(slices, once, cache_dir=tmp_path / "cache")  # after use the transforms are called the same
+    repeated.prepare(progress=False)
+    assert read == ["a", "b"]
+    for plain, item in zip(CaseDataset(slices, [load, taken]), repeated, strict=True):
+        assert plain.keys() == item.keys()
+        assert plain["slice"] == item["slice"]
+        assert np.array_equal(plain["image"], item["image"])
+        assert np.array_equal(plain["label"], item["label"])
+
+
+def test_a_random_transform_is_not_repeated_for_every_slice():
+    with pytest.raises(ValueError, match="RandFlipd is random, and its result would be kept"):
+        OncePerVolume([RandFlipd("image")])

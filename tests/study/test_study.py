@@ -9,7 +9,7 @@ import pytest
 
 from passion_monai.cli import main
 from passion_monai.metrics import SubsetTable
-from passion_monai.study import RunFolder, execute, run_on_slurm, run_study, select
+from passion_monai.study import RunFolder, execute, run_on_slurm, run_study, select, write_tables
 from passion_monai.study.schedule import Progress
 from tests.helpers.bundles import REPOSITORY, environment
 from tests.study.small import study, study_file, write_scores
@@ -43,6 +43,28 @@ def test_runs_are_done_once_and_a_failed_one_does_not_stop_the_others(tmp_path):
         assert (tmp_path / "runs" / name / "starts.txt").read_text() == "None False\n"
     assert json.loads((tmp_path / "runs" / "study.json").read_text())["runs"] == outcomes
     assert (tmp_path / "runs" / "tables" / "table1.md").is_file()
+
+
+def test_tables_take_little_of_the_time_and_hold_all_runs_in_the_end(tmp_path, monkeypatch):
+    written = []
+
+    def slow(root, numbers):
+        time.sleep(5)
+        written.append([path.read_bytes() for path in write_tables(root, numbers)])
+
+    monkeypatch.setattr("passion_monai.study.study.write_tables", slow)
+    found = study(tmp_path)
+    for folder in folders(tmp_path, found):
+        folder.path.mkdir(parents=True)
+        write_scores(folder.scores, 0.5)
+        folder.write("finished")
+    for folder in folders(tmp_path, found, "baseline"):
+        folder.write("stopped")
+    outcomes = run_study(found, folders(tmp_path, found), tmp_path / "runs")
+    assert set(outcomes.values()) == {"finished"}
+    assert len(written) == 2  # after the first of four runs, and after the last
+    assert written[0] != written[1]
+    assert written[1] == [path.read_bytes() for path in write_tables(tmp_path / "runs", [1])]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from passion_monai.data.transforms.normalising import NormalizeNonzerod
 from passion_monai.data.transforms.prediction import SplitPredictiond
 from passion_monai.data.transforms.rotation import RandPlaneRotated
 from passion_monai.data.transforms.saving import SaveVolumed
-from passion_monai.data.transforms.slicing import TakeSliced
+from passion_monai.data.transforms.slicing import OncePerVolume, TakeSliced
 
 __all__ = [
     "CropToAvailabled",
@@ -18,6 +18,7 @@ __all__ = [
     "MapLabelsd",
     "MarkMissingd",
     "NormalizeNonzerod",
+    "OncePerVolume",
     "RandFlipAxesd",
     "RandLinearIntensityd",
     "RandPlaneRotated",

@@ -1,15 +1,56 @@
-"""Take one slice of a volume that was read, resampled and normalised as a whole."""
+"""Take one slice of a volume that was read, resampled and normalised as a whole, and once for all of its slices."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from monai.config import KeysCollection
-from monai.transforms import MapTransform
+from monai.transforms import Compose, MapTransform, RandomizableTrait, Transform
 from monai.utils import convert_to_tensor
 
-__all__ = ["TakeSliced"]
+__all__ = ["OncePerVolume", "TakeSliced"]
+
+
+class OncePerVolume(Transform):
+    """Apply transforms to a volume once for all of its slices that follow each other.
+
+    Reading and resampling a volume takes seconds, and its slices are items of their own: `CaseDataset.prepare` asks for
+    them in order. The last result is kept in memory and given again to an item that differs in ``slice_key`` only;
+    transforms behind this one may not write into its tensors.
+
+    Args:
+        transforms: deterministic dictionary transforms of the whole volume, as the ``reading`` of a bundle.
+        slice_key: of the slice's number, which these transforms do not see.
+
+    Raises:
+        ValueError: when a transform is random.
+
+    Example:
+        >>> calls = []
+        >>> read = OncePerVolume([lambda item: calls.append(item["case"]) or item])
+        >>> [read({"case": case, "slice": number})["slice"] for case, number in (("a", 0), ("a", 1), ("b", 0))]
+        [0, 1, 0]
+        >>> calls
+        ['a', 'b']
+    """
+
+    def __init__(self, transforms: Sequence[Callable[..., Any]], slice_key: str = "slice") -> None:
+        super().__init__()
+        self.transform = Compose(transforms)
+        for transform in self.transform.flatten().transforms:
+            if isinstance(transform, RandomizableTrait):
+                name = type(transform).__name__
+                raise ValueError(f"{name} is random, and its result would be kept: put it behind OncePerVolume")
+        self.slice_key = slice_key
+        self._last: tuple[dict[Hashable, Any], dict[Hashable, Any]] | None = None
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Transform one item, or take the result of the item before."""
+        volume = {key: value for key, value in data.items() if key != self.slice_key}
+        if self._last is None or self._last[0] != volume:
+            self._last = volume, self.transform(dict(volume))
+        return {**self._last[1], self.slice_key: data[self.slice_key]}
 
 
 class TakeSliced(MapTransform):
