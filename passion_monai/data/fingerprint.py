@@ -23,7 +23,7 @@ from passion_monai.data.channels import file_and_channel
 
 __all__ = ["fingerprint"]
 
-_STATE = frozenset({"_last", "_tracing", "filenames"})  # what transforms and readers add to themselves when called
+_STATE = frozenset({"_last_volume", "_tracing", "filenames"})  # what transforms add to themselves when called
 
 
 def fingerprint(item: Mapping[str, Any], transforms: object) -> str:

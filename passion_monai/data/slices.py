@@ -27,7 +27,8 @@ def slice_items(items: Iterable[Item], modalities: Sequence[str], labelled: int 
         labelled: least number of voxels that are not background in a slice's label map.
 
     Returns:
-        The items, slice by slice in the order of the cases; slices lie across the last axis of the volume as stored.
+        The items, slice by slice in the order of the cases; slices lie across the last axis of the volume as stored, so
+        `LoadImageModalitiesd` must leave that axis where it is and unflipped (``axcodes``).
 
     Raises:
         ValueError: when a file is no volume, or no slice of any case has so many labelled voxels.

@@ -43,14 +43,14 @@ class OncePerVolume(Transform):
                 name = type(transform).__name__
                 raise ValueError(f"{name} is random, and its result would be kept: put it behind OncePerVolume")
         self.slice_key = slice_key
-        self._last: tuple[dict[Hashable, Any], dict[Hashable, Any]] | None = None
+        self._last_volume: tuple[dict[Hashable, Any], dict[Hashable, Any]] | None = None
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Transform one item, or take the result of the item before."""
         volume = {key: value for key, value in data.items() if key != self.slice_key}
-        if self._last is None or self._last[0] != volume:
-            self._last = volume, self.transform(dict(volume))
-        return {**self._last[1], self.slice_key: data[self.slice_key]}
+        if self._last_volume is None or self._last_volume[0] != volume:
+            self._last_volume = volume, self.transform(dict(volume))
+        return {**self._last_volume[1], self.slice_key: data[self.slice_key]}
 
 
 class TakeSliced(MapTransform):
