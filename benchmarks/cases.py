@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from monai.transforms import (
     Compose,
     ConcatItemsd,
     CropForegroundd,
+    EnsureTyped,
     LoadImaged,
     NormalizeIntensityd,
     RandFlipd,
@@ -27,6 +29,8 @@ from monai.transforms import (
 from torch.utils.data import DataLoader
 
 from benchmarks.measure import paired
+from benchmarks.steps import K
+from benchmarks.straightforward.augmentation import augmented
 from passion_monai.data import (
     CaseDataset,
     CropToAvailabled,
@@ -123,15 +127,21 @@ def measure(size: int, runs: int) -> dict[str, Any]:
         first = paired({"plain": lambda: plain(dict(items[0])), "ours": lambda: ours(dict(items[0]))}, runs)
         held = {"plain": plain(dict(items[0])), "ours": ours(dict(items[0]))}
         chains = {"plain": naive_augmentation(size), "ours": Compose(augmentation(size))}
-        augmented = paired({n: lambda n=n: chains[n](dict(held[n])) for n in chains}, 5 * runs)
-        dataset = CaseDataset(items, [*reading(size), *augmentation(size)], cache)
+        draws = {n: lambda n=n: chains[n](dict(held[n])) for n in chains}
+        image, label = held["ours"]["image"].numpy(), held["ours"]["label"][0].numpy().astype(np.uint8)
+        draws["authors"] = partial(augmented, image, label, size, K, np.random.default_rng(0))
+        drawn = paired(draws, 5 * runs)
+        whole = [*reading(size), *augmentation(size)]
+        dataset = CaseDataset(items, whole, cache)
         dataset.prepare(progress=False)
+        bare = CaseDataset(items, [*whole, EnsureTyped(("image", "label"), track_meta=False)], cache)
         crop = CenterSpatialCropd(("image", "label"), [size] * 3)
         cached = CaseDataset(items, [*reading(size), RandSpatialCropd(("image", "label"), [size] * 3)], cache)
         cached.prepare(progress=False)
         from_disk = paired({"plain": lambda: crop(plain(dict(items[0]))), "ours": lambda: cached[0]}, runs)
         waits = {str(n): waiting(dataset, n) for n in (0, 1, 2, 4)}
-    return {"first": first, "augmented": augmented, "cached": from_disk, "waiting": waits}
+        bare_waits = {str(n): waiting(bare, n) for n in (0, 1, 2, 4)}
+    return {"first": first, "augmented": drawn, "cached": from_disk, "waiting": waits, "waiting_bare": bare_waits}
 
 
 def waiting(dataset: CaseDataset, workers: int, step: float = 0.2) -> float:

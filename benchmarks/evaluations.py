@@ -31,10 +31,13 @@ def one_by_one(network: nn.Module, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def at_once(network: IncompleteSegmenter, x: Tensor, precision: str) -> Tensor:
-    """One encoding, 15 decodings; labels (15, *S), of which only the maximum is kept."""
+    """One encoding, 15 decodings; labels (15, *S), as `passion_monai.engines.SubsetInferer` keeps them."""
+    labels = torch.empty(15, *x.shape[2:], dtype=torch.uint8)
     with torch.autocast("cpu", dtype=PRECISIONS[precision], enabled=precision != "fp32"):
         features = network.encode(x, presence(4))
-        return torch.cat([network.decode(features, s[None]).logits.argmax(dim=1) for s in all_subsets(4)])
+        for found, subset in zip(labels, all_subsets(4), strict=True):
+            found.copy_(network.decode(features, subset[None]).logits[0].argmax(dim=0))
+    return labels
 
 
 def windows(size: int, overlap: float) -> int:

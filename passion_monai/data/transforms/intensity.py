@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, RandomizableTransform
-from monai.utils import convert_to_dst_type
+from monai.utils import convert_to_dst_type, convert_to_tensor
 
 __all__ = ["RandLinearIntensityd"]
 
@@ -52,7 +52,7 @@ class RandLinearIntensityd(RandomizableTransform, MapTransform):
         if not self._do_transform:
             return d
         for key in self.key_iterator(d):
-            image = torch.as_tensor(d[key])
+            image = convert_to_tensor(d[key], track_meta=False)
             scale, shift = (self._per_channel(image, bound) for bound in (self.factors, self.offsets))
             d[key] = convert_to_dst_type((image * (1 + scale)).add_(shift), d[key])[0]
         return d

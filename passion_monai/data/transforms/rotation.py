@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, RandomizableTransform
-from monai.utils import convert_to_dst_type, ensure_tuple_rep
+from monai.utils import convert_to_dst_type, convert_to_tensor, ensure_tuple_rep
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -74,7 +74,7 @@ class RandPlaneRotated(RandomizableTransform, MapTransform):
             return d
         for key, mode in self.key_iterator(d, self.mode):
             planes = list(combinations(range(1, d[key].ndim), 2))
-            image = torch.as_tensor(d[key])
+            image = convert_to_tensor(d[key], track_meta=False)  # MetaTensor costs every operation more than it takes
             rotated = rotate_plane(image, planes[int(self._plane * len(planes))], self._degrees, mode)
             d[key] = convert_to_dst_type(rotated, d[key])[0]
         return d
