@@ -150,7 +150,8 @@ class TrainingProgress:
         """Open at the start of the run, close at its end."""
         engine.add_event_handler(Events.STARTED, self._open)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
-        engine.add_event_handler(Events.COMPLETED | Events.EXCEPTION_RAISED, self._close)
+        engine.add_event_handler(Events.COMPLETED, self._close)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._fail)
 
     def _open(self, engine: Any) -> None:
         length = engine.state.epoch_length or 1
@@ -170,3 +171,7 @@ class TrainingProgress:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+    def _fail(self, engine: Any, error: BaseException) -> None:
+        self._close()
+        raise error  # ignite takes an exception that has a handler as dealt with, and would go on

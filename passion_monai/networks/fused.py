@@ -17,6 +17,8 @@ from passion_monai.networks.convolution import convolution, convolution_gradient
 
 __all__ = ["BlockOptions", "conv_norm_act", "norm_act", "norm_act_conv"]
 
+CONSTANT = 1e-5  # a channel is constant when its variance is below twice this part of the norm's epsilon
+
 
 class BlockOptions(NamedTuple):
     """What a block's layers were made with: stride and padding, the norm's epsilon, the activation's slope."""
@@ -63,7 +65,7 @@ class _ConvNormAct(torch.autograd.Function):
     @plain_precision
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, y, scale = ctx.saved_tensors
-        inner = _norm_act_gradient(gradient, y, scale, ctx.options.slope)
+        inner = _norm_act_gradient(gradient, y, scale, ctx.options)
         return *_conv_gradients(ctx, inner, x, weight), None
 
 
@@ -82,7 +84,7 @@ class _NormActConv(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         y, weight, scale = ctx.saved_tensors
         inner, of_weight, of_bias = _conv_gradients(ctx, gradient, y, weight)
-        of_x = None if inner is None else _norm_act_gradient(inner, y, scale, ctx.options.slope)
+        of_x = None if inner is None else _norm_act_gradient(inner, y, scale, ctx.options)
         return of_x, of_weight, of_bias, None
 
 
@@ -100,7 +102,7 @@ class _NormAct(torch.autograd.Function):
     @plain_precision
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         y, scale = ctx.saved_tensors
-        return _norm_act_gradient(gradient, y, scale, ctx.options.slope), None
+        return _norm_act_gradient(gradient, y, scale, ctx.options), None
 
 
 def _conv_gradients(ctx: Any, gradient: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -118,14 +120,19 @@ def _normalised(x: Tensor, options: BlockOptions) -> tuple[Tensor, Tensor]:
     return F.leaky_relu_(y, options.slope).reshape(x.shape), scale
 
 
-def _norm_act_gradient(gradient: Tensor, y: Tensor, scale: Tensor, slope: float) -> Tensor:
-    """Gradient of ``y = act(norm(x))`` with respect to x."""
-    inner = torch.ops.aten.leaky_relu_backward(gradient.contiguous(), y, slope, True)
-    normal = F.leaky_relu(y, 1 / slope)
+def _norm_act_gradient(gradient: Tensor, y: Tensor, scale: Tensor, options: BlockOptions) -> Tensor:
+    """Gradient of ``y = act(norm(x))`` with respect to x; zero for a constant channel.
+
+    There the norm's own is the gradient times ``eps ** -0.5``, 316, in every block: a crop of nothing but background
+    would bring 1e27 to the first weights, and Adam's squares of that overflow.
+    """
+    inner = torch.ops.aten.leaky_relu_backward(gradient.contiguous(), y, options.slope, True)
+    normal = F.leaky_relu(y, 1 / options.slope)
     rows, flat = (t.flatten(0, 1).unsqueeze(0) for t in (inner, normal))
     zero, one = torch.zeros_like(scale), torch.ones_like(scale)
+    constant = scale > (1 - CONSTANT) * options.eps**-0.5
     # As a batch norm of values with mean 0 and deviation 1, whose weight is the true scale.
     of_rows = torch.ops.aten.native_batch_norm_backward(
-        rows, flat, scale, None, None, zero, one, True, 0.0, [True, False, False]
+        rows, flat, scale.masked_fill(constant, 0.0), None, None, zero, one, True, 0.0, [True, False, False]
     )[0]
     return of_rows.reshape(y.shape)

@@ -103,20 +103,34 @@ MISTAKES = {
 }
 
 
+def error_of_training(data, output, **values):
+    """What a training ends with, without what was raised from it."""
+    small = {"backbone": "mmformer_small", "spacing": [5.0] * 3, "roi_size": [32] * 3, "epochs": 1}
+    values = {"dataset_dir": str(data), "output_dir": str(output), **small, **values}
+    workflow = ConfigWorkflow(str(CONFIG), logging_file=False, **values)
+    workflow.initialize()
+    with pytest.raises((RuntimeError, ValueError, FloatingPointError), match=r"\w") as caught:
+        workflow.run()
+    error = caught.value
+    while error.__cause__ is not None:
+        error = error.__cause__
+    assert not (output / "models" / "model.pt").exists()
+    return error
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_named_before_training(mistake, data, tmp_path, monkeypatch):
     spoil, values, expected = MISTAKES[mistake]
     spoil(data)
     monkeypatch.chdir(data if data.is_dir() else tmp_path)
-    small = {"backbone": "mmformer_small", "spacing": [5.0] * 3, "roi_size": [32] * 3, "epochs": 1}
-    values = {"dataset_dir": str(data), "output_dir": str(tmp_path / "out"), **small, **values}
-    workflow = ConfigWorkflow(str(CONFIG), logging_file=False, **values)
-    workflow.initialize()
-    with pytest.raises((RuntimeError, ValueError), match=r"\w") as caught:
-        workflow.run()
-    error = caught.value
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = error_of_training(data, tmp_path / "out", **values)
     assert isinstance(error, (ValueError, FileNotFoundError)), repr(error)
     assert re.search(expected, str(error)), str(error)
-    assert not (tmp_path / "out" / "models" / "model.pt").exists()
+
+
+def test_a_training_that_diverges_ends_there(source, tmp_path):
+    error = error_of_training(source, tmp_path / "out", epochs=3, learning_rate=1e30)
+    assert isinstance(error, FloatingPointError), repr(error)
+    assert "not finite" in str(error)
+    assert (tmp_path / "out" / "models" / "checkpoint.nonfinite.pt").is_file()
+    assert not (tmp_path / "out" / "eval" / "scores.csv").exists()

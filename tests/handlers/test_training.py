@@ -1,3 +1,5 @@
+import pytest
+
 from passion_monai.handlers import MethodHandler, TermLog, TrainingProgress
 from tests.engines.test_trainer import METHODS
 from tests.helpers.training import MODALITIES, build
@@ -24,3 +26,19 @@ def test_progress_counts_the_whole_run(capfd):
     assert "epoch 3/3" in shown
     assert "6/6" in shown
     assert "auxiliary=" in shown
+
+
+@pytest.mark.parametrize("error", [ValueError("of this step"), KeyboardInterrupt("of this step")])
+def test_progress_does_not_swallow_what_stops_a_run(error, capfd):
+    trainer, _ = build(METHODS["baseline"], epochs=3)
+    TrainingProgress().attach(trainer)
+
+    def fail(engine):
+        if engine.state.iteration == 2:
+            raise error
+
+    trainer.add_event_handler("ITERATION_COMPLETED", fail)
+    with pytest.raises(type(error), match="of this step"):
+        trainer.run()
+    assert trainer.state.iteration == 2
+    assert "2/6" in capfd.readouterr().err

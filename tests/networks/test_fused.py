@@ -1,5 +1,8 @@
 """Blocks as one autograd step equal PyTorch's layers one after the other, in values and gradients."""
 
+import functools
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -55,6 +58,22 @@ def test_input_channels_that_are_zero_may_be_left_out() -> None:
         gradients.append(torch.autograd.grad(y.square().sum(), block.conv.weight)[0][:, kept])
     torch.testing.assert_close(block(x[:, kept], kept), block(x))
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("order", ["post", "pre"])
+def test_a_constant_image_does_not_explode(order: str) -> None:
+    torch.manual_seed(0)
+    blocks = nn.Sequential(*(ConvNormAct(2, 3, 3, order=order) for _ in range(8)))
+    x = torch.randn(2, 3, 12, 12)
+    x[0] = 3.0
+    weights = torch.linspace(-1, 1, x.numel()).view(x.shape).cos()
+
+    def largest(run: Callable[[Tensor], Tensor], cases: slice) -> float:
+        gradients = torch.autograd.grad((run(x[cases]) * weights[cases]).sum(), list(blocks.parameters()))
+        return max(float(gradient.abs().max()) for gradient in gradients)
+
+    assert largest(lambda t: functools.reduce(lambda t, b: layers(b, t), blocks, t), slice(2)) > 1e7
+    assert largest(blocks, slice(2)) < 10 * largest(blocks, slice(1, 2))
 
 
 def test_norm_and_activation_alone() -> None:
