@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from glob import iglob
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -89,9 +90,9 @@ def find_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> FoundC
 
 
 def nifti_files(root: Path) -> list[Path]:
-    """NIfTI files below a folder, hidden ones left out, sorted."""
-    paths = {*root.rglob("*.nii"), *root.rglob("*.nii.gz")}
-    return sorted(path for path in paths if path.is_file() and not _hidden(path, root))
+    """NIfTI files below a folder, also behind links to folders, hidden ones left out, sorted."""
+    names = {name for end in (".nii", ".nii.gz") for name in iglob(f"**/*{end}", root_dir=root, recursive=True)}
+    return sorted(path for path in map(root.joinpath, names) if path.is_file())
 
 
 def _empty_folders(root: Path) -> list[Path]:
