@@ -16,6 +16,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from passion_monai.data.case_folders import nifti_files
 from passion_monai.data.messages import few
 
 __all__ = ["find_predictions", "find_references", "read_label_map", "subset_of"]
@@ -130,8 +131,7 @@ def _folder_subset(folder: Path, modalities: Sequence[str]) -> str:
 def _label_files(folder: Path, what: str) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"--{what} {folder} is no folder")
-    files = [path for path in sorted(folder.rglob("*.nii*")) if path.name.endswith((".nii", ".nii.gz"))]
-    files = [path for path in files if not any(p.startswith(".") for p in path.relative_to(folder).parts)]
+    files = nifti_files(folder)
     if not files:
         raise ValueError(f"--{what} {folder} holds no label map (.nii, .nii.gz)")
     return files

@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 
 from passion_monai.data import brats_cases, parse_subset
+from passion_monai.data.case_folders import nifti_files
 from passion_monai.data.messages import few, nearest
 from passion_monai.data.scans import (
     Scan,
@@ -108,7 +109,7 @@ def _from_source(source: Path, channels: str | None, modalities: Sequence[str]) 
     if source.is_dir():
         if not any(source.iterdir()):
             raise ValueError(f"--input {source} is an empty folder")
-        if not any((*source.rglob("*.nii"), *source.rglob("*.nii.gz"))):
+        if not nifti_files(source):
             raise ValueError(
                 f"--input {source} holds no NIfTI file (CASE_{modalities[0]}.nii.gz, ...), but "
                 f"{few(sorted(path.name for path in source.iterdir()))}: name a DICOM series or another format by its "

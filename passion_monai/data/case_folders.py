@@ -91,8 +91,8 @@ def find_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> FoundC
 
 def nifti_files(root: Path) -> list[Path]:
     """NIfTI files below a folder, also behind links to folders, hidden ones left out, sorted."""
-    names = {name for end in (".nii", ".nii.gz") for name in iglob(f"**/*{end}", root_dir=root, recursive=True)}
-    return sorted(path for path in map(root.joinpath, names) if path.is_file())
+    paths = map(root.joinpath, iglob("**/*.nii*", root_dir=root, recursive=True))
+    return sorted(path for path in paths if path.name.endswith((".nii", ".nii.gz")) and path.is_file())
 
 
 def _empty_folders(root: Path) -> list[Path]:
