@@ -83,9 +83,11 @@ def fresh(module: str, *arguments: object, needs_gib: float = 0.0, lean: bool = 
 
     With ``lean``, glibc gives back every block of 8 MiB at once instead of keeping it for the next.
     """
-    for _ in range(120):
+    for turn in range(120):
         if available_gib() >= needs_gib:
             break
+        if turn == 0:
+            print(f"waiting for {needs_gib} GiB of memory, {available_gib():.1f} are free", flush=True)
         time.sleep(10)
     else:
         raise MemoryError(f"{module} {arguments} needs {needs_gib} GiB, {available_gib():.1f} are available")
