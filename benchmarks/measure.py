@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[1]
 BF16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # without its instructions it is emulated, a hundred times slower
 PRECISIONS = {"fp32": None, **({"bf16": torch.bfloat16} if BF16 else {})}
 LEAN = {"MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
+KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2 << 30), "MALLOC_TRIM_THRESHOLD_": str(4 << 30)}
+
+
+def settings(environment: Mapping[str, str]) -> str:
+    """Environment variables as they stand before a command."""
+    return " ".join(f"{name}={value}" for name, value in environment.items())
 
 
 def machine() -> dict[str, Any]:
@@ -78,10 +84,13 @@ def available_gib() -> float:
     return float("inf")
 
 
-def fresh(module: str, *arguments: object, needs_gib: float = 0.0, lean: bool = False) -> dict[str, Any]:
+def fresh(
+    module: str, *arguments: object, needs_gib: float = 0.0, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What a module prints as JSON in a process of its own, one thread; waits until there is enough memory.
 
-    With ``lean``, glibc gives back every block of 8 MiB at once instead of keeping it for the next.
+    With ``environment=LEAN`` glibc gives back every block of 8 MiB at once; by itself it keeps blocks of up to 32 MiB
+    for the next tensor, with ``KEPT`` all blocks.
     """
     for turn in range(120):
         if available_gib() >= needs_gib:
@@ -94,7 +103,7 @@ def fresh(module: str, *arguments: object, needs_gib: float = 0.0, lean: bool = 
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **(LEAN if lean else {})},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
         capture_output=True,
         text=True,
         check=False,

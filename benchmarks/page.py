@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import KEPT, LEAN, settings
 from passion_monai.data.availability_files import read_availability
 from passion_monai.data.published import published_table_path
 
@@ -17,7 +18,15 @@ TABLE = "brats2020/t1-2_t1ce-4_flair-6_t2-8"
 def render(results: dict[str, Any]) -> str:
     """Markdown from the parts that are there."""
     sections = [*_machine(results), *_steps(results), *_memory(results), *_evaluations(results)]
-    for name, section in (("d", _terms), ("e", _distances), ("fgh", _cases), ("scaling", _scaling), ("tried", _tried)):
+    once = {
+        "d": _terms,
+        "e": _distances,
+        "fgh": _cases,
+        "scaling": _scaling,
+        "allocation": _allocation,
+        "tried": _tried,
+    }
+    for name, section in once.items():
         if name in results:
             sections += section(results[name])
     sections += [*_profiles(results), *_gpus(results)]
@@ -130,7 +139,7 @@ def _memory(results: dict[str, Any]) -> list[str]:
         "### b. Peak memory of a step",
         "",
         "The process with all its libraries (about 600 MiB before the step). `lean`: `TrainingView(checkpoint=True)` "
-        "and `MALLOC_MMAP_THRESHOLD_=8388608 MALLOC_TRIM_THRESHOLD_=2147483648`.",
+        f"and `{settings(LEAN)}`.",
         "",
         *_table(head, rows),
     ]
@@ -244,6 +253,25 @@ def _scaling(part: dict[str, Any]) -> list[str]:
         *_table(["crop", *first[1], *(f"{precision} a voxel" for precision in first[1])], crops),
         "![Seconds by modalities, by crop, and waiting by loader workers](performance_growth.png)",
         "",
+    ]
+
+
+def _allocation(part: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, found in part.items():
+        default, kept = found["default"], found["kept"]
+        seconds = [f"{one['cpu']:.1f}" for one in (default, kept)]
+        peaks = [f"{one['peak_mib']:.0f}" for one in (default, kept)]
+        rows.append([name, *seconds, f"{default['cpu'] / kept['cpu']:.1f} x", *peaks])
+    head = ["RFNet, fp32", "CPU s", "CPU s, blocks kept", "faster", "peak MiB", "peak MiB, blocks kept"]
+    return [
+        "### Large blocks of memory",
+        "",
+        "glibc keeps blocks of up to 32 MiB for the next tensor; larger ones go back to the system and are mapped and "
+        "zeroed anew. Blocks kept: "
+        f"`{settings(KEPT)}` in the environment.",
+        "",
+        *_table(head, rows),
     ]
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks import (
+    allocation,
     cases,
     distances,
     estimate,
@@ -52,6 +53,7 @@ def parts(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
     found["fgh"] = partial(cases.measure, size, runs)
     found["tried"] = partial(tried.measure, size, runs)
     found["scaling"] = partial(scaling.measure, quick)
+    found["allocation"] = partial(allocation.measure, quick)
     return found
 
 

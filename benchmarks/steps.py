@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import straightforward
-from benchmarks.measure import PRECISIONS, fresh, one_thread, paired, peak_mib, spent
+from benchmarks.measure import LEAN, PRECISIONS, fresh, one_thread, paired, peak_mib, spent
 from passion_monai.engines import TrainingView
 from passion_monai.losses import SegmentationLoss
 from passion_monai.methods import Passion
@@ -150,7 +150,8 @@ def measure_memory(backbone: str, size: int) -> dict[str, Any]:
         for precision in PRECISIONS:
             for count in (4, 2, 1):
                 arguments = (backbone, side, precision, count, "--size", size)
-                found[f"{side} {precision} {count}"] = fresh("benchmarks.steps", *arguments, lean=side == "lean")
+                environment = LEAN if side == "lean" else None
+                found[f"{side} {precision} {count}"] = fresh("benchmarks.steps", *arguments, environment=environment)
     return found
 
 
@@ -162,6 +163,7 @@ def main() -> None:
     parser.add_argument("present", type=int)
     parser.add_argument("--size", type=int, default=80)
     parser.add_argument("--modalities", type=int, default=4)
+    parser.add_argument("--warm", type=int, default=0, help="steps before the one that is timed")
     options = parser.parse_args()
     one_thread()
     M = options.modalities
@@ -173,6 +175,8 @@ def main() -> None:
         loss = partial(our_loss, ours, x, label, available, options.precision, checkpoint=options.side == "lean")
         run = partial(training_step, ours, loss)
     before = peak_mib()
+    for _ in range(options.warm):
+        run()
     print(json.dumps({"before_mib": before, **spent(run), "peak_mib": peak_mib()}))
 
 
