@@ -2,8 +2,8 @@
 
     python -m benchmarks.bf16_scores --bundle B -o OUT [--dataset_dir DIR ...]
 
-Further options go to ``passion evaluate``. PyTorch emulates bfloat16 on processors without its instructions, a hundred
-times slower; `Bf16Products` computes the products in float32 there and rounds them, as the instructions do.
+Further options go to ``passion evaluate``. PyTorch emulates bfloat16 on processors without its instructions, in 3D a
+hundred times slower; `Bf16Products` computes the products in float32 there and rounds them, as the instructions do.
 """
 
 from __future__ import annotations
