@@ -1,6 +1,6 @@
 """What bfloat16 does to the scores of a trained model, on any processor: ``passion evaluate`` with and without ``amp``.
 
-    python -m benchmarks.bf16_scores --bundle B -o OUT [--dataset_dir DIR ...]
+    python -m benchmarks.bf16_scores --bundle B --output OUT [--dataset_dir DIR ...]
 
 Further options go to ``passion evaluate``. PyTorch emulates bfloat16 on processors without its instructions, in 3D a
 hundred times slower; `Bf16Products` computes the products in float32 there and rounds them, as the instructions do.
@@ -8,12 +8,12 @@ hundred times slower; `Bf16Products` computes the products in float32 there and 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import fire
 import numpy as np
 import torch
 from torch import Tensor
@@ -62,20 +62,16 @@ def compared(exact: SubsetTable, rounded: SubsetTable) -> list[str]:
     return [*lines, "", f"largest change of a case, subset and region: {100 * np.nanmax(changes):.2f}"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    options, others = parser.parse_known_args()
-    given = dict(zip((name.removeprefix("--") for name in others[::2]), others[1::2], strict=True))
+def main(bundle: str, output: str, **options: Any) -> None:
+    """Score the bundle's model in float32 and in bfloat16, and print what differs; the options are `evaluate`'s."""
     tables = []
     for amp in (False, True):
-        folder = options.output / ("bf16" if amp else "fp32")
+        folder = Path(output) / ("bf16" if amp else "fp32")
         with Bf16Products() if amp and not BF16 else contextlib.nullcontext():
-            evaluate(bundle=options.bundle, output=str(folder), amp=amp, **given)
+            evaluate(bundle=bundle, output=str(folder), amp=amp, **options)
         tables.append(SubsetTable.from_csv(folder / "eval" / "scores.csv"))
     print("\n".join(compared(*tables)))
 
 
 if __name__ == "__main__":
-    main()
+    fire.Fire(main)
