@@ -36,7 +36,7 @@ def execute(folder: RunFolder, threads: int = 1, keep_weights: bool = False) -> 
 
     Args:
         folder: of the run.
-        threads: processor cores of the run.
+        threads: processor cores of the run, unless the environment has ``OMP_NUM_THREADS``.
         keep_weights: keep ``model.pt`` and the checkpoint when the scores are there.
 
     Returns:
@@ -87,7 +87,7 @@ def _call(words: list[str], folder: RunFolder, threads: int, lock: int) -> int:
     """Exit code of the bundle command; what it prints is appended to the run's log."""
     package = str(Path(passion_monai.__file__).parents[1])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(paths)}
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     with folder.log.open("ab") as log:
         log.write(f"\n$ {' '.join(words)}\n".encode())
         log.flush()

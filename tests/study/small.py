@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def train(folder, method, quality, seed, wait, resume_path):
     """What a run does, but for the work: fail, or leave a checkpoint, wait, and leave scores."""
     if method == "broken":
         raise ValueError("the method is broken")
+    print(f"threads: {os.environ['OMP_NUM_THREADS']}")
     checkpoint = Path(folder) / "models" / "checkpoint.pt"
     with (Path(folder) / "starts.txt").open("a") as file:
         file.write(f"{resume_path} {checkpoint.is_file()}\n")

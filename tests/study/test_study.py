@@ -111,6 +111,16 @@ def test_slurm_jobs_by_submitits_local_executor(tmp_path):
         next(run_on_slurm(some, tmp_path / "runs", {"cluster": "local", "partitoin": "gpu"}))
 
 
+def test_the_users_number_of_threads_wins(tmp_path, monkeypatch):
+    first, second, *_ = folders(tmp_path, study(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    execute(first, threads=2)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    execute(second, threads=2)
+    assert "threads: 3\n" in first.log.read_text()
+    assert "threads: 2\n" in second.log.read_text()
+
+
 def test_a_folder_with_other_settings_is_left_alone(tmp_path):
     run_folder = folders(tmp_path, study(tmp_path))[0]
     write_scores(run_folder.scores, 0.5)
