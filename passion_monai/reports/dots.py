@@ -49,7 +49,7 @@ def plot_gains(gains: Mapping[str, Mapping[str, Interval]], path: str | Path, ti
 
 @styled
 def plot_balance(points: Mapping[str, Sequence[tuple[str, float, float]]], path: str | Path) -> None:
-    """Relative preference over the share of cases that lack the modality, a panel per method.
+    """Relative preference over the share of cases that lack the modality, a panel per method, up to five in a row.
 
     Args:
         points: method -> (modality, share in 0 to 1, RP) of every training.
@@ -61,16 +61,21 @@ def plot_balance(points: Mapping[str, Sequence[tuple[str, float, float]]], path:
     modalities = list(dict.fromkeys(name for many in points.values() for name, _, _ in many))
     if not modalities:
         raise ValueError("points must hold at least one method with one modality")
-    figure = Figure(figsize=(1.0 + 2.3 * len(points), 3.4), layout="constrained")
-    panels = figure.subplots(1, len(points), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (method, many) in zip(panels, points.items(), strict=True):
+    rows = -(-len(points) // 5)
+    columns = -(-len(points) // rows)
+    figure = Figure(figsize=(1.0 + 2.3 * columns, 0.6 + 2.8 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in panels.flat[len(points) :]:
+        axes.remove()
+    for place, (axes, (method, many)) in enumerate(zip(panels.flat, points.items(), strict=False)):
         for name, look in zip(modalities, line_styles(len(modalities)), strict=True):
             x, y = [[100 * share for m, share, _ in many if m == name], [rp for m, _, rp in many if m == name]]
             axes.plot(x, y, label=name, color=look["color"], marker=look["marker"], linestyle="none", markersize=4.5)
         _zero(axes)
-        tidy(axes, method, "RP" if axes is panels[0] else "")
+        tidy(axes, method, "RP" if place % columns == 0 else "")
+        axes.tick_params(labelbottom=True)  # also above an empty place
         axes.set_xlabel("missing in %")
-    legend_below(figure, panels[0])
+    legend_below(figure, panels.flat[0])
     save(figure, path)
 
 
