@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from passion_monai.metrics.statistics import Interval
-from passion_monai.reports.style import legend_below, legend_columns, line_styles, save, styled, tidy
+from passion_monai.reports.style import legend_below, line_styles, save, styled, tidy
 
 __all__ = ["plot_balance", "plot_gains"]
 
@@ -32,8 +32,7 @@ def plot_gains(gains: Mapping[str, Mapping[str, Interval]], path: str | Path, ti
     if not settings:
         raise ValueError("gains must hold at least one method with one setting")
     width = max(4.6, 1.0 + 0.2 * (len(gains) + 1) * len(settings))
-    legend_rows = -(-len(gains) // legend_columns(list(gains), width))
-    figure = Figure(figsize=(width, 3.6 + 0.2 * max(0, legend_rows - 3)), layout="constrained")
+    figure = Figure(figsize=(width, 3.6), layout="constrained")
     axes = figure.subplots()
     for place, ((method, found), look) in enumerate(zip(gains.items(), line_styles(len(gains)), strict=True)):
         x = np.array([settings.index(name) for name in found]) + (place - (len(gains) - 1) / 2) * 0.7 / len(gains)

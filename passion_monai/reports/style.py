@@ -86,9 +86,10 @@ def legend_columns(labels: Sequence[str], width: float) -> int:
 
 
 def legend_below(figure: Figure, axes: Axes, **look: Any) -> None:
-    """One legend for the figure, below its panels, of what one of them shows."""
+    """One legend for the figure, below its panels, of what one of them shows; beyond three rows the figure grows."""
     handles, labels = axes.get_legend_handles_labels()
     columns = legend_columns(labels, figure.get_figwidth())
+    figure.set_figheight(figure.get_figheight() + 0.2 * max(0, -(-len(labels) // columns) - 3))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, **look)
 
 
