@@ -65,6 +65,15 @@ class RunFolder:
         return self.record.get("seed", self.settings.get("seed"))
 
     @property
+    def series(self) -> tuple[Any, ...]:
+        """What runs that differ in the seed share beside data, backbone, rates and method: a study's row, or a length.
+
+        A run that a study took over from a copy has no settings of its own.
+        """
+        row = self.record.get("row")
+        return (self.record.get("study"), row) if row else (self.settings.get("epochs"),)
+
+    @property
     def data(self) -> str:
         """What the cases are called."""
         named = (self.record.get("dataset"), self.facts.get("data"), self.settings.get("data"), "unnamed data")
@@ -143,22 +152,38 @@ def read_run(path: str | Path) -> RunFolder:
 def group_runs(folders: Sequence[RunFolder]) -> list[tuple[Run, list[RunFolder]]]:
     """Finished runs that differ in nothing but the seed, together, each group as a `Run`.
 
-    Two runs with the same seed cannot be told apart so; they stay alone and are named after their folders. Runs whose
-    tables have other regions or modalities than the first of their group stay alone as well.
+    Two runs with the same seed cannot be told apart so; they stay alone. Runs whose tables have other regions or
+    modalities than the first of their group stay alone as well. Groups that would have the same name are named after
+    the folder of their first run, too.
     """
-    groups: dict[tuple[Any, ...], list[RunFolder]] = {}
+    found: dict[tuple[Any, ...], list[RunFolder]] = {}
     for one in folders:
         if one.finished and one.table is not None:
-            same = (one.data, one.backbone, one.missing_rates, one.method, one.settings.get("epochs"))
-            groups.setdefault((*same, *one.table.modalities, *one.table.regions), []).append(one)
-    named: list[tuple[str, list[RunFolder]]] = []
-    for members in groups.values():
-        seeds = [one.seed for one in members]
-        alone = len(set(seeds)) < len(seeds)
-        named += (
-            [(f"{one.method}, {one.path.name}", [one]) for one in members] if alone else [(members[0].method, members)]
-        )
-    return [(_run(name, members), members) for name, members in named]
+            same = (*_place(one), *one.series, *one.table.modalities, *one.table.regions)
+            found.setdefault(same, []).append(one)
+    groups: list[list[RunFolder]] = []
+    for members in found.values():
+        alone = len({one.seed for one in members}) < len(members)
+        groups += [[one] for one in members] if alone else [members]
+    names = _names([members[0] for members in groups])
+    return [(_run(name, members), members) for name, members in zip(names, groups, strict=True)]
+
+
+def _place(one: RunFolder) -> tuple[str, ...]:
+    return one.data, one.backbone, one.missing_rates, one.method
+
+
+def _names(folders: Sequence[RunFolder]) -> list[str]:
+    """The methods; where data, backbone and rates are those of another, too, with as much of the path as it takes."""
+    places = [_place(one) for one in folders]
+    twins = [one.path.resolve().parts for one, place in zip(folders, places, strict=True) if places.count(place) > 1]
+    depth = 1
+    while len({parts[-depth:] for parts in twins}) < len(twins):
+        depth += 1
+    return [
+        f"{one.method}, {'/'.join(one.path.resolve().parts[-depth:])}" if places.count(place) > 1 else one.method
+        for one, place in zip(folders, places, strict=True)
+    ]
 
 
 def case_scores(table: SubsetTable) -> list[tuple[str, float, int]]:

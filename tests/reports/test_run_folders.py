@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from passion_monai.metrics import PartialScores
+from passion_monai.reports.page import write_report
 from passion_monai.reports.run_folders import case_scores, find_runs, group_runs, read_run
 from tests.metrics.make import MODALITIES, REGIONS, random_table
 from tests.reports.make_runs import make_run, write
@@ -25,6 +26,26 @@ def test_a_study_is_all_runs_below_it(tmp_path):
 def test_the_same_seed_twice_is_no_level(tmp_path):
     found = find_runs([make_run(tmp_path / name) for name in ("a", "b")])
     assert [(run.method, len(run.tables)) for run, _ in group_runs(found)] == [("passion, a", 1), ("passion, b", 1)]
+
+
+def test_a_run_that_a_study_took_over_stands_with_its_other_seeds(tmp_path):
+    for seed in (0, 1):
+        run = make_run(tmp_path / f"seed{seed}", seed=seed)
+        record = {"study": "s-small", "row": "IDT_passion", "rates": "IDT", "dataset": "toy", "backbone": "mmformer"}
+        write(run / "run.json", json.dumps({**record, "method": "passion", "seed": seed, "status": "finished"}))
+    (tmp_path / "seed0" / "models" / "training.json").unlink()  # not in what --collect keeps
+    groups = group_runs(find_runs([tmp_path]))
+    assert [(run.method, len(run.tables)) for run, _ in groups] == [("passion", 2)]
+
+
+def test_trainings_of_two_lengths_and_twins_in_other_folders_have_names_of_their_own(tmp_path):
+    folders = [make_run(tmp_path / name / "run", "baseline") for name in ("short", "long", "again")]
+    settings = json.loads((folders[0] / "models" / "training.json").read_text())
+    write(folders[1] / "models" / "training.json", json.dumps({**settings, "epochs": 300}))
+    found = find_runs(folders)
+    names = {members[0].path: run.method for run, members in group_runs(found)}
+    assert [names[folder] for folder in folders] == [f"baseline, {name}/run" for name in ("short", "long", "again")]
+    assert "baseline, long/run" in write_report(found, tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_variants_and_rates_are_told_apart(tmp_path):
