@@ -151,10 +151,17 @@ class Rise(nn.Sequential):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Upsample, on a CPU in the layout in which that is several times faster, and convolve."""
-        if x.dim() == 5 and x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last_3d)
-        return self[1](self[0](x))
+        """Upsample, on a CPU in the layout in which that is several times faster, backward too, and convolve."""
+        if x.dim() != 5 or x.device.type != "cpu":
+            return self[1](self[0](x))
+        risen = self[0](x.contiguous(memory_format=torch.channels_last_3d))
+        if not torch.jit.is_scripting() and not capturing() and risen.requires_grad:
+            risen.register_hook(_channels_last)
+        return self[1](risen)
+
+
+def _channels_last(gradient: Tensor) -> Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last_3d)
 
 
 class Merge(nn.Module):

@@ -1,12 +1,14 @@
 """Convolutions of volumes on a CPU, several times faster than PyTorch's choice and equal to rounding.
 
-Three things are done differently, forward and backward, each measured in ``docs/performance.md``:
+Four things are done differently, forward and backward, each measured in ``docs/performance.md``:
 
 * Three-wide convolutions of volumes run in the channels-last layout, whatever the layout of their input: the backward
   pass of 8 channels at 80^3 takes half the time, conversions included.
 * PyTorch hands a float32 convolution to oneDNN only for a batch of several, or when B x C x D x H exceeds 20480; what
   is smaller runs a slow fallback. A batch of one is what the paper trains with, so such a volume is cut into two
   overlapping halves along its first axis, which make a batch of two.
+* oneDNN computes output channels in blocks as wide as a vector register. A three-wide convolution to at most half as
+  many takes two neighbours along the last axis as one voxel of twice the channels, with every weight at both places.
 * One-wide convolutions are matrix products where the kernel for them is slower: backward, and in bfloat16.
 
 The padded input is not kept for the backward pass but padded again.
@@ -36,6 +38,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FALLBACK_LIMIT = 20480
+BLOCK = 16 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 8  # float32 numbers in a vector register
+PAIRS_FROM = 32**3  # voxels; with fewer, pairing costs what it saves
 
 
 def convolve(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
@@ -131,11 +135,10 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor, stride: int, reflect: b
         product = weight.flatten(1) @ x.flatten(2) + bias[:, None]
         return product.unflatten(2, x.shape[2:])
     padded = _padded(x, weight, reflect)
-    if not _falls_back(padded, weight):
-        return _direct(padded, weight, bias, stride).contiguous()
-    halves, _, half, total = _halves(padded, weight, stride)
-    first, second = _direct(halves, weight, bias, stride).split(1)
-    return torch.cat([first, second[:, :, 2 * half - total :]], dim=2)
+    if _is_narrow(padded, weight, stride):
+        paired = _whole(_paired(padded), _doubled(weight), bias.repeat(2), stride)
+        return _channels_first(_unpaired(paired))
+    return _channels_first(_whole(padded, weight, bias, stride))
 
 
 def convolution_gradients(
@@ -154,15 +157,13 @@ def convolution_gradients(
     if _is_product(weight, stride):
         return _product_gradients(gradient, x, weight, needs_input)
     padded = _padded(x, weight, reflect)
-    if not _falls_back(padded, weight):
-        of_padded, of_weight, of_bias = _direct_gradients(gradient, padded, weight, stride, needs_input)
+    if _is_narrow(padded, weight, stride):
+        pairs = _paired(gradient), _paired(padded), _doubled(weight)
+        of_pairs, of_doubled, of_biases = _whole_gradients(*pairs, stride, needs_input)
+        of_padded = None if of_pairs is None else _unpaired(of_pairs)
+        of_weight, of_bias = _undoubled(of_doubled), of_biases.unflatten(0, (2, -1)).sum(dim=0)
     else:
-        halves, start, half, total = _halves(padded, weight, stride)
-        overlap = 2 * half - total  # rows that both halves compute: the second half's are not used
-        second = F.pad(gradient[:, :, half:], [0, 0] * (x.ndim - 3) + [overlap, 0])
-        cut = torch.cat([gradient[:, :, :half], second])
-        of_halves, of_weight, of_bias = _direct_gradients(cut, halves, weight, stride, needs_input)
-        of_padded = _joined(of_halves, padded, start) if needs_input else None
+        of_padded, of_weight, of_bias = _whole_gradients(gradient, padded, weight, stride, needs_input)
     return _unpadded(of_padded, x, weight, reflect), of_weight, of_bias
 
 
@@ -181,6 +182,81 @@ def _product_gradients(
     rows, columns = x.flatten(2), gradient.flatten(2)
     of_weight = sum((row @ column.t() for row, column in zip(rows, columns, strict=True)), torch.zeros_like(matrix.t()))
     return of_input, of_weight.t().reshape(weight.shape), columns.sum(dim=(0, 2))
+
+
+def _whole(padded: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
+    """Convolution of what is padded; in two halves where PyTorch would take its slow fallback."""
+    if not _falls_back(padded, weight):
+        return _direct(padded, weight, bias, stride)
+    halves, _, half, total = _halves(padded, weight, stride)
+    first, second = _direct(halves, weight, bias, stride).split(1)
+    return torch.cat([first, second[:, :, 2 * half - total :]], dim=2)
+
+
+def _whole_gradients(
+    gradient: Tensor, padded: Tensor, weight: Tensor, stride: int, needs_input: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Gradients of `_whole` with respect to what is padded, weight and bias."""
+    if not _falls_back(padded, weight):
+        return _direct_gradients(gradient, padded, weight, stride, needs_input)
+    halves, start, half, total = _halves(padded, weight, stride)
+    overlap = 2 * half - total  # rows that both halves compute: the second half's are not used
+    second = F.pad(gradient[:, :, half:], [0, 0] * (padded.ndim - 3) + [overlap, 0])
+    cut = torch.cat([gradient[:, :, :half], second])
+    of_halves, of_weight, of_bias = _direct_gradients(cut, halves, weight, stride, needs_input)
+    return _joined(of_halves, padded, start) if needs_input else None, of_weight, of_bias
+
+
+def _is_narrow(padded: Tensor, weight: Tensor, stride: int) -> bool:
+    """Whether pairs of voxels fill oneDNN's blocks better than single ones, and the last axis is made of pairs."""
+    return (
+        padded.device.type == "cpu"
+        and padded.dtype in (torch.float32, torch.bfloat16)
+        and padded.ndim == 5
+        and stride == 1
+        and 2 * len(weight) <= BLOCK
+        and padded.shape[4] % 2 == 0
+        and padded[0, 0].numel() >= PAIRS_FROM
+    )
+
+
+def _paired(x: Tensor) -> Tensor:
+    """Two neighbours along the last axis as one voxel: ``(B, C, D, H, W)`` to ``(B, 2C, D, H, W / 2)``."""
+    last = x.contiguous(memory_format=torch.channels_last_3d).permute(0, 2, 3, 4, 1)
+    return last.unflatten(3, (-1, 2)).flatten(4).permute(0, 4, 1, 2, 3)
+
+
+def _unpaired(x: Tensor) -> Tensor:
+    """Inverse of `_paired`."""
+    last = x.permute(0, 2, 3, 4, 1)
+    return last.unflatten(4, (2, -1)).flatten(3, 4).permute(0, 4, 1, 2, 3)
+
+
+def _doubled(weight: Tensor) -> Tensor:
+    """The weight between `_paired` tensors, ``(C_out, C_in, 3, 3, 3)`` to ``(2 C_out, 2 C_in, 3, 3, 2)``.
+
+    The pair of outputs 2j, 2j + 1 needs the padded inputs 2j to 2j + 3: the pairs j and j + 1.
+    """
+    taps = torch.stack([F.pad(weight, (0, 1)), F.pad(weight, (1, 0))])  # (2, C_out, C_in, 3, 3, 4)
+    split = taps.unflatten(5, (2, 2)).permute(0, 1, 6, 2, 3, 4, 5)
+    return split.flatten(2, 3).flatten(0, 1)
+
+
+def _undoubled(gradient: Tensor) -> Tensor:
+    """Gradient of `_doubled`."""
+    split = gradient.unflatten(1, (2, -1)).unflatten(0, (2, -1)).permute(0, 1, 3, 4, 5, 6, 2)
+    first, second = split.flatten(5, 6)
+    return first[..., :3] + second[..., 1:]
+
+
+def _channels_first(x: Tensor) -> Tensor:
+    """``x.contiguous()``; out of the channels-last layout plane by plane, whose pieces stay in the cache."""
+    if x.ndim != 5 or x.shape[1] < 16 or x.is_contiguous() or x.device.type != "cpu":
+        return x.contiguous()
+    turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    for plane, of_turned in zip(x.unbind(2), turned.unbind(2), strict=True):
+        of_turned.copy_(plane)
+    return turned
 
 
 def _direct(x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
@@ -223,7 +299,10 @@ def _unpadded(gradient: Tensor | None, x: Tensor, weight: Tensor, reflect: bool)
     if reflect:
         for inside, outside in reversed(_mirrored(gradient, width)):
             inside.add_(outside)
-    return gradient[_interior(x, width)].contiguous(memory_format=_layout_of(x))
+    interior = gradient[_interior(x, width)]
+    if _layout_of(x) == torch.contiguous_format:
+        return _channels_first(interior)
+    return interior.contiguous(memory_format=torch.channels_last_3d)
 
 
 def _interior(x: Tensor, width: int) -> tuple[slice, ...]:

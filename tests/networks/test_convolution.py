@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from passion_monai.networks import convolution
 from passion_monai.networks.convolution import FALLBACK_LIMIT, convolve
 
 
@@ -45,3 +46,39 @@ def test_everything_else_is_the_plain_convolution(x):
 def test_two_dimensions_are_left_alone():
     conv, x = nn.Conv2d(1, 2, 3, padding=1), torch.rand(1, 1, 8, 8)
     assert torch.equal(convolve(conv, x), conv(x))
+
+
+@pytest.mark.parametrize("block", [8, 16])
+@pytest.mark.parametrize("shape", [(34, 32, 30), (34, 33, 31), (31, 31, 40)], ids=["even", "odd", "long"])
+@pytest.mark.parametrize("channels", [(1, 8), (3, 2), (4, 4), (2, 9)])
+@pytest.mark.parametrize("padding_mode", ["reflect", "zeros"])
+def test_pairs_of_voxels_equal_single_ones(channels, shape, padding_mode, block, monkeypatch):
+    monkeypatch.setattr(convolution, "BLOCK", block)
+    torch.manual_seed(0)
+    conv = nn.Conv3d(*channels, 3, padding=1, padding_mode=padding_mode)
+    x = torch.randn(1, channels[0], *shape, requires_grad=True)
+    is_paired = convolution._is_narrow(nn.functional.pad(x, (1,) * 6), conv.weight, 1)
+    assert is_paired == (2 * channels[1] <= block and shape[2] % 2 == 0)
+    double = deepcopy(conv).double(), x.detach().double().requires_grad_()
+    results = []
+    for function, layer, given in ((lambda x: convolve(conv, x), conv, x), (double[0], *double)):
+        y = function(given)
+        results.append([y.detach(), *torch.autograd.grad(y.sin().sum(), [given, layer.weight, layer.bias])])
+    for paired, exact in zip(*results, strict=True):
+        torch.testing.assert_close(paired.double(), exact, rtol=1e-4, atol=1e-5 * float(exact.abs().max()))
+
+
+def test_the_gradient_of_a_doubled_weight_is_its_adjoint():
+    weight = torch.randn(3, 2, 3, 3, 3, dtype=torch.float64, requires_grad=True)
+    doubled = convolution._doubled(weight)
+    gradient = torch.randn_like(doubled)
+    (of_weight,) = torch.autograd.grad(doubled, weight, gradient)
+    assert torch.equal(convolution._undoubled(gradient), of_weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_leaving_the_channels_last_layout_copies_every_value(dtype):
+    x = torch.randn(2, 17, 5, 6, 7).to(dtype).contiguous(memory_format=torch.channels_last_3d)[..., 1:-1]
+    turned = convolution._channels_first(x)
+    assert turned.is_contiguous()
+    assert torch.equal(turned, x)
