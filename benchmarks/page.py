@@ -24,6 +24,7 @@ def render(results: dict[str, Any]) -> str:
         "fgh": _cases,
         "scaling": _scaling,
         "allocation": _allocation,
+        "layers": _layers,
         "tried": _tried,
     }
     for name, section in once.items():
@@ -273,6 +274,17 @@ def _allocation(part: dict[str, Any]) -> list[str]:
         "",
         *_table(head, rows),
     ]
+
+
+def _layers(part: dict[str, Any]) -> list[str]:
+    rows, precisions = [], [name for name in next(iter(part.values())) if name != "straightforward"]
+    for name, cpu in part.items():
+        plain = cpu["straightforward"]
+        each = [text for p in precisions for text in (f"{1000 * cpu[p]:.1f}", f"{plain / cpu[p]:.1f} x")]
+        rows.append([name, f"{1000 * plain:.1f}", *each])
+    head = ["block", "straightforward, CPU ms", *(text for p in precisions for text in (p, "faster"))]
+    note = "Convolution, instance norm and leaky ReLU, forward and backward, batch of one:"
+    return ["### Blocks", "", note, "", *_table(head, rows)]
 
 
 def _tried(part: dict[str, Any]) -> list[str]:

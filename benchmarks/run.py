@@ -27,6 +27,7 @@ from benchmarks import (
     evaluations,
     exactness,
     growth,
+    layers,
     page,
     profiles,
     scaling,
@@ -51,6 +52,7 @@ def parts(quick: bool) -> dict[str, Callable[[], dict[str, Any]]]:
     found["d"] = partial(terms.measure, size, 3)
     found["e"] = partial(distances.measure, 1 if quick else 2)
     found["fgh"] = partial(cases.measure, size, runs)
+    found["layers"] = partial(layers.measure, size, 5 * runs)
     found["tried"] = partial(tried.measure, size, runs)
     found["scaling"] = partial(scaling.measure, quick)
     found["allocation"] = partial(allocation.measure, quick)

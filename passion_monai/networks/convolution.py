@@ -132,8 +132,8 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor, stride: int, reflect: b
     if _is_product(weight, stride):
         if x.dtype != torch.bfloat16 or x.device.type != "cpu":
             return _direct(x, weight, bias, stride)
-        product = weight.flatten(1) @ x.flatten(2) + bias[:, None]
-        return product.unflatten(2, x.shape[2:])
+        matrices = weight.flatten(1).expand(len(x), -1, -1)  # as a batch: `matmul` would turn the product round
+        return torch.baddbmm(bias[:, None], matrices, x.flatten(2)).unflatten(2, x.shape[2:])
     padded = _padded(x, weight, reflect)
     if _is_narrow(padded, weight, stride):
         paired = _whole(_paired(padded), _doubled(weight), bias.repeat(2), stride)
