@@ -40,6 +40,7 @@ R = TypeVar("R")
 FALLBACK_LIMIT = 20480
 BLOCK = 16 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 8  # float32 numbers in a vector register
 PAIRS_FROM = 32**3  # voxels; with fewer, pairing costs what it saves
+PLANES_FROM = 16  # channels
 
 
 def convolve(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
@@ -251,7 +252,7 @@ def _undoubled(gradient: Tensor) -> Tensor:
 
 def _channels_first(x: Tensor) -> Tensor:
     """``x.contiguous()``; out of the channels-last layout plane by plane, whose pieces stay in the cache."""
-    if x.ndim != 5 or x.shape[1] < 16 or x.is_contiguous() or x.device.type != "cpu":
+    if x.ndim != 5 or x.shape[1] < PLANES_FROM or x.is_contiguous() or x.device.type != "cpu":
         return x.contiguous()
     turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     for plane, of_turned in zip(x.unbind(2), turned.unbind(2), strict=True):
