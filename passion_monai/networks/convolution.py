@@ -7,8 +7,8 @@ Four things are done differently, forward and backward, each measured in ``docs/
 * PyTorch hands a float32 convolution to oneDNN only for a batch of several, or when B x C x D x H exceeds 20480; what
   is smaller runs a slow fallback. A batch of one is what the paper trains with, so such a volume is cut into two
   overlapping halves along its first axis, which make a batch of two.
-* oneDNN computes output channels in blocks as wide as a vector register. A three-wide convolution to at most half as
-  many takes two neighbours along the last axis as one voxel of twice the channels, with every weight at both places.
+* oneDNN computes output channels in blocks as wide as a vector register. A three-wide convolution to no more than half
+  of one takes two neighbours along the last axis as one voxel of twice the channels, with every weight at both places.
 * One-wide convolutions are matrix products where the kernel for them is slower: backward, and in bfloat16.
 
 The padded input is not kept for the backward pass but padded again.
@@ -214,6 +214,7 @@ def _is_narrow(padded: Tensor, weight: Tensor, stride: int) -> bool:
         padded.device.type == "cpu"
         and padded.dtype in (torch.float32, torch.bfloat16)
         and padded.ndim == 5
+        and weight.shape[2:] == (3, 3, 3)
         and stride == 1
         and 2 * len(weight) <= BLOCK
         and padded.shape[4] % 2 == 0

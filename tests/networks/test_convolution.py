@@ -33,12 +33,14 @@ def test_equals_the_plain_convolution_and_its_gradients(depth, stride, padding_m
         torch.rand(1, 3, 6, 6, 6, dtype=torch.float64),
         torch.rand(1, 3, 84, 84, 2),
         torch.rand(1, 3, 2, 6, 6),
+        torch.rand(1, 3, 32, 32, 32),
     ],
-    ids=["batch", "float64", "large", "thin"],
+    ids=["batch", "float64", "large", "thin", "five wide"],
 )
 def test_everything_else_is_the_plain_convolution(x):
-    conv = nn.Conv3d(3, 2, 3, padding=1).to(x.dtype)
-    padded = nn.functional.pad(x, (1,) * 6).contiguous(memory_format=torch.channels_last_3d)
+    width = 2 if x.shape[4] == 32 else 1
+    conv = nn.Conv3d(3, 2, 2 * width + 1, padding=width).to(x.dtype)
+    padded = nn.functional.pad(x, (width,) * 6).contiguous(memory_format=torch.channels_last_3d)
     assert torch.equal(convolve(conv, x), nn.functional.conv3d(padded, conv.weight, conv.bias))
     assert x.shape[1:4].numel() > FALLBACK_LIMIT or x.shape != (1, 3, 84, 84, 2)
 
