@@ -11,14 +11,19 @@ from torch import Tensor, nn
 
 from benchmarks.measure import BF16, paired
 from benchmarks.steps import case, networks, presence
-from passion_monai.networks import RFNet
+from passion_monai.networks import RFNet, convolution
 from passion_monai.networks.blocks import Encoder
 
 
 def measure(size: int, runs: int) -> dict[str, dict[str, float]]:
     """CPU seconds of what is done and of what was tried, by name."""
-    found = {"two students on the batch axis, fp32": _students(size, runs, None)}
+    found = {
+        "two students on the batch axis, fp32": _students(size, runs, None),
+        "leaving the channels-last layout at once, 16 channels, fp32": _layouts(size, 5 * runs),
+        "backward pass of upsampling in the contiguous layout, 16 channels, fp32": _upsampling(size, 5 * runs),
+    }
     if BF16:
+        found["one-wide convolution with matmul, 16 to 64 channels at half the size, bf16"] = _products(size // 2, runs)
         found |= {
             "two students on the batch axis, bf16": _students(size, runs, torch.bfloat16),
             "instance norm in channels-last, 16 channels, bf16": _norms(size, runs),
@@ -55,6 +60,32 @@ def _students(size: int, runs: int, dtype: torch.dtype | None) -> dict[str, floa
             decode(features, alone[m : m + 1])
 
     return _both(in_turn, partial(decode, twice, alone[:2]), runs)
+
+
+def _layouts(size: int, runs: int) -> dict[str, float]:
+    x = torch.randn(1, 16, size, size, size).contiguous(memory_format=torch.channels_last_3d)
+    return _both(partial(convolution._channels_first, x), x.contiguous, runs)
+
+
+def _upsampling(size: int, runs: int) -> dict[str, float]:
+    gradient, half = torch.randn(1, 16, size, size, size), (1, 16, *[size // 2] * 3)
+    backward = torch.ops.aten.upsample_trilinear3d_backward
+    last = torch.channels_last_3d
+    return _both(
+        lambda: backward(gradient.contiguous(memory_format=last), gradient.shape[2:], half, True),
+        lambda: backward(gradient, gradient.shape[2:], half, True),
+        runs,
+    )
+
+
+def _products(size: int, runs: int) -> dict[str, float]:
+    x, weight = (torch.randn(*shape, dtype=torch.bfloat16) for shape in ((1, 16, size, size, size), (64, 16, 1, 1, 1)))
+    bias = torch.zeros(64, dtype=torch.bfloat16)
+    return _both(
+        lambda: convolution.convolution(x, weight, bias, 1, False),
+        lambda: (weight.flatten(1) @ x.flatten(2) + bias[:, None]).unflatten(2, x.shape[2:]),
+        runs,
+    )
 
 
 def _norms(size: int, runs: int) -> dict[str, float]:
