@@ -53,11 +53,18 @@ def spent(call: Callable[[], object]) -> dict[str, float]:
     return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
-def paired(calls: Mapping[str, Callable[[], object]], runs: int, warm: bool = True) -> dict[str, dict[str, float]]:
-    """Median CPU and wall seconds of several calls, run in turn (A B C A B C) after one unmeasured round."""
+def paired(
+    calls: Mapping[str, Callable[[], object]], runs: int, warm: bool = True, settled: bool = False
+) -> dict[str, dict[str, float]]:
+    """Median CPU and wall seconds of several calls, run in turn (A B C A B C) after one unmeasured round.
+
+    ``settled`` calls each once more before it is measured, so that no call pays for the memory that another gave back.
+    """
     times: dict[str, list[dict[str, float]]] = {name: [] for name in calls}
     for turn in range(runs + warm):
         for name, call in calls.items():
+            if settled:
+                call()
             taken = spent(call)
             if turn >= warm:
                 times[name].append(taken)

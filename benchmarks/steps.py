@@ -91,7 +91,7 @@ def errors(ours: nn.Module, plain: nn.Module, x: Tensor, label: Tensor, availabl
 
 
 def measure_times(backbone: str, size: int, runs: int) -> dict[str, Any]:
-    """Part a: steps of both sides in turn, for every number of present modalities and both precisions."""
+    """Part a: second steps of both sides in turn, for every number of present modalities and both precisions."""
     ours, plain = networks(backbone, size)
     x, label = case(size)
     calls = {"plain": partial(training_step, plain, partial(plain_loss, plain, x, label, presence(4)))}
@@ -100,7 +100,7 @@ def measure_times(backbone: str, size: int, runs: int) -> dict[str, Any]:
             loss = partial(our_loss, ours, x, label, presence(count), precision)
             calls[f"{precision} {count}"] = partial(training_step, ours, loss)
     exact = {str(count): errors(ours, plain, x, label, presence(count)) for count in (4, 2)}
-    return {"times": paired(calls, runs, warm=False), "errors": exact, "split": split(ours, x, label)}
+    return {"times": paired(calls, runs, warm=False, settled=True), "errors": exact, "split": split(ours, x, label)}
 
 
 def split(network: IncompleteSegmenter, x: Tensor, label: Tensor) -> dict[str, dict[str, float]]:
