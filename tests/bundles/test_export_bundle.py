@@ -11,8 +11,8 @@ import pytest
 from monai.bundle import download_large_files
 
 from passion_monai import cli
-from passion_monai.bundle.vendor import CHECKSUMS, export_bundle, file_sha256, zip_folder
-from passion_monai.bundle.zoo import check_bundle
+from passion_monai.sharing.bundles import CHECKSUMS, export_bundle, file_sha256, zip_folder
+from passion_monai.sharing.zoo import check_bundle
 from tests.helpers.bundles import TINY, copy_bundles, options
 
 # Only what lies in the folder PASSION_FOLDER may be imported as passion_monai, and only when Python searches there.
@@ -149,7 +149,7 @@ def test_a_failure_leaves_nothing_behind(bundle, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("passion_monai.bundle.vendor.file_sha256", fail)
+    monkeypatch.setattr("passion_monai.sharing.bundles.file_sha256", fail)
     with pytest.raises(OSError, match="disk full"):
         export_bundle(bundle, tmp_path / "out", weights=False)
     assert not list((tmp_path / "out").iterdir())
