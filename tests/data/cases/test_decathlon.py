@@ -39,8 +39,8 @@ def test_no_such_folder(tmp_path):
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ("{", "dataset.json is not JSON"),
-        ([1], "must hold an object with 'channel_names', found a list"),
+        ("{", "dataset.json is no valid JSON"),
+        ([1], "holds a list, expected an object: it must be an object with .channel_names."),
         ({"name": "x"}, "dataset.json names no channels"),
         ({"modality": {"first": "FLAIR"}}, "dataset.json names no channels"),
         ({"modality": {"0": "FLAIR"}}, "a_0_0001.nii.gz is channel 1, but dataset.json names 1: flair"),
