@@ -33,6 +33,7 @@ def prepare_cases(
     seed: int = 0,
     data_list_file_path: str | None = None,
     needs_validation: bool = True,
+    also_train: Sequence[str] | str | None = None,
 ) -> dict[str, list[dict]]:
     """Training, validation and test cases; the files of modalities that the table hides are never opened.
 
@@ -44,11 +45,13 @@ def prepare_cases(
         seed: of drawn availability and of a drawn split.
         data_list_file_path: JSON data list instead of the folder's own structure.
         needs_validation: training is validated. If not, no training case is set aside where there are test cases.
+        also_train: other sections of the data set that train too, a list or names joined by commas.
 
     Returns:
         ``training``, ``validation`` and ``test`` lists; of the last two, one that is empty is the other one.
     """
-    cases = case_lists(dataset_dir, modalities, data_list_file_path, seed=seed, needs_validation=needs_validation)
+    names = also_train.split(",") if isinstance(also_train, str) else list(also_train or ())
+    cases = case_lists(dataset_dir, modalities, data_list_file_path, seed, 0.2, needs_validation, names)
     availability = None if str(availability).lower() == "none" else availability
     table = availability_table(availability, [item["case"] for item in cases["training"]], modalities, seed=seed)
     if table is not None:

@@ -22,6 +22,7 @@ from passion_monai.data.loading.dataset import CaseDataset
 from passion_monai.data.loading.sampling import CaseSampler
 from passion_monai.data.loading.transforms import (
     CropToAvailabled,
+    FitPlaned,
     LoadImageModalitiesd,
     MapLabelsd,
     MarkMissingd,
@@ -42,6 +43,7 @@ __all__ = [
     "CaseDataset",
     "CaseSampler",
     "CropToAvailabled",
+    "FitPlaned",
     "LoadImageModalitiesd",
     "MapLabelsd",
     "MarkMissingd",

@@ -93,7 +93,8 @@ class InferenceBundle:
         Raises:
             ValueError: when it is more than ``limit``.
         """
-        wanted = [w if w > 0 else s for w, s in zip(self._parsed("spacing"), spacing, strict=True)]
+        network = self._parsed("spacing") if "spacing" in self.parser.config else [-1] * 3  # -1: as the scan's
+        wanted = [w if w > 0 else s for w, s in zip(network, spacing, strict=True)]
         voxels = float(np.prod(shape))
         inside = voxels * float(np.prod(np.asarray(spacing) / np.asarray(wanted)))
         m, k = len(self.modalities), len(self.classes) + 1

@@ -10,6 +10,7 @@ from typing import Any
 
 from passion_monai.data import brats_cases, load_data_list, parse_subset
 from passion_monai.data.cases.folders import nifti_files
+from passion_monai.data.cases.slice_folders import slice_folders
 from passion_monai.data.scans import stem
 from passion_monai.utils.messages import few, nearest
 
@@ -77,7 +78,7 @@ def _from_source(source: Path, channels: str | None, modalities: Sequence[str]) 
     if source.is_dir():
         if not any(source.iterdir()):
             raise ValueError(f"--input {source} is an empty folder")
-        if not nifti_files(source):
+        if not nifti_files(source) and not slice_folders(source):
             raise ValueError(
                 f"--input {source} holds no NIfTI file (CASE_{modalities[0]}.nii.gz, ...), but "
                 f"{few(sorted(path.name for path in source.iterdir()))}: name a DICOM series or another format by its "

@@ -80,6 +80,8 @@ def check_case(
         if problem is None and key != "label" and facts[path].low == facts[path].high:
             yield Finding("empty", f"{path}: every voxel is {facts[path].low:g}", case, (path,))
     yield from _grids(item, sound)
+    for text in dict.fromkeys(text for found in sound.values() for text in found.left_out):
+        yield Finding("damaged-slice", text, case)
     if crop is not None and section == "training" and sound:
         yield from _size(next(iter(sound.values())), case, crop)
     label = item.get("label")

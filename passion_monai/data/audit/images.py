@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from nibabel.spatialimages import HeaderDataError
 from tqdm import tqdm
 
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
 
 __all__ = ["ImageFacts", "read_images"]
 
@@ -40,6 +41,7 @@ class ImageFacts:
         low: smallest finite value.
         high: largest finite value.
         digest: hash of shape and values as float32, so that .nii and .nii.gz of one image have the same.
+        left_out: damaged slices of a folder, which nobody reads.
         values: of a label, sorted, at most `MAX_VALUES` + 1 of them; None for images.
     """
 
@@ -51,6 +53,7 @@ class ImageFacts:
     low: float = 0.0
     high: float = 0.0
     digest: str = ""
+    left_out: tuple[str, ...] = ()
     values: tuple[float, ...] | None = None
 
     @property
@@ -104,10 +107,14 @@ def read_images(paths: Mapping[str, bool], jobs: int = 1, progress: bool = True)
 
 
 def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> Iterator[tuple[str, ImageFacts]]:
+    left_out: tuple[str, ...] = ()
     try:
-        array, affine, contradicts = _read(file)
+        if is_slice_folder(file):
+            (array, _, left_out), affine, contradicts = read_slices(file, warn=False), AFFINE, False
+        else:
+            array, affine, contradicts = _read(file)
     except _UNREADABLE as error:
-        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}" if str(error) else "empty"
+        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:250]}" if str(error) else "empty"
         yield from ((path, ImageFacts(error=reason)) for path in wanted)
         return
     for path in wanted:
@@ -115,7 +122,8 @@ def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> It
         if channel is None:
             yield path, _measured(array, affine, contradicts, is_label[path])
         elif array.ndim == 4 and channel < array.shape[-1]:
-            yield path, _measured(array[..., channel], affine, contradicts, is_label[path])
+            facts = _measured(array[..., channel], affine, contradicts, is_label[path])
+            yield path, replace(facts, left_out=left_out)
         else:
             yield path, ImageFacts(error=f"its shape is {array.shape}: there is no channel {channel}")
 

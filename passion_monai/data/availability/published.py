@@ -17,10 +17,12 @@ def published_split(name: str) -> dict[str, list[str]]:
     """Case names of a published split.
 
     Args:
-        name: ``brats2020`` (219 / 50 / 100 cases) or ``myops2020`` (20 / 0 / 5: its authors validate on no case).
+        name: ``brats2020`` (219 / 50 / 100 cases), ``myops2020`` (20 / 0 / 5: its authors validate on no case) or
+            ``lgg`` (60 / 10 / 20 complete patients of ``kaggle_3m``, and ``natural_missing``, 10 incomplete ones).
 
     Returns:
-        ``training``, ``validation`` and ``test``, each a list of case names; empty where the authors have none.
+        ``training``, ``validation`` and ``test``, each a list of case names, empty where the authors have none; and
+        what else the split has.
 
     Raises:
         ValueError: when there is no such split; the known ones are listed.
@@ -33,6 +35,7 @@ def published_split(name: str) -> dict[str, list[str]]:
     if name not in known:
         raise ValueError(f"no published split {name!r}: {nearest(name, known)}")
     lists = {section: _SPLITS / name / file for section, file in _SECTIONS.items()}
+    lists |= {file.stem: file for file in (_SPLITS / name).glob("*.txt") if file.name not in _SECTIONS.values()}
     return {section: file.read_text().split() if file.is_file() else [] for section, file in lists.items()}
 
 

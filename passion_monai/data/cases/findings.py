@@ -41,6 +41,19 @@ KINDS = {
     ),
     "training": Kind(True, "what training itself refuses", "see the message"),
     "unreadable": Kind(True, "files that cannot be read", "damaged or no image: copy it again or leave it out"),
+    "slices": Kind(
+        True,
+        "folders of TIFF slices that do not fit",
+        "expected CASE/CASE_7.tif (8-bit RGB: T1, FLAIR, T1ce) with CASE/CASE_7_mask.tif (8 bit, 0 and 255) for every "
+        "slice or for none, all of one size, and no images of another format: correct the files or take them out",
+    ),
+    "damaged-slice": Kind(
+        False, "damaged slices", "they are left out by training, audit and evaluation alike: copy the files again"
+    ),
+    "slice-gap": Kind(False, "numbers of slices that are not there", "is the folder whole? slices are used one by one"),
+    "copied-channel": Kind(
+        False, "channels that are a copy of FLAIR", "such a sequence counts as missing, as in the public set"
+    ),
     "axes": Kind(
         True, "images with a wrong number of axes", "one volume per file; a 4-D file needs a dataset.json or --channels"
     ),
@@ -84,6 +97,9 @@ KINDS = {
         False, "spacings far from the others'", "right as a number? training resamples every case to one spacing"
     ),
     "rare": Kind(False, "modalities that a single training case has", "hardly anything is learned from one case"),
+    "outside-split": Kind(
+        False, "cases outside of the published split", "they are not used: to use them, write a data list"
+    ),
     "unknown-file": Kind(False, "files that are not used", "name what they are with --modalities, or ignore this"),
     "section": Kind(False, "sections that nobody reads", "the sections are training, validation and test"),
 }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from passion_monai.data.cases.findings import Finding, raise_first_error
 from passion_monai.data.cases.names import read_name, suffix_keys
+from passion_monai.data.cases.slice_folders import slice_cases, slice_folders
 from passion_monai.utils.messages import few
 
 __all__ = ["FoundCases", "Item", "brats_cases", "find_cases", "nifti_files"]
@@ -55,6 +56,7 @@ def brats_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> list[
 def find_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> FoundCases:
     """As `brats_cases`, but what is wrong is listed beside the cases that can be used.
 
+    Folders of numbered TIFF slices are cases too, see `passion_monai.data.cases.slice_folders`.
     Of two files for one modality the first is taken; cases that share a name are called by their folders as well.
 
     Raises:
@@ -64,6 +66,9 @@ def find_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> FoundC
     if not root.is_dir():
         raise FileNotFoundError(f"dataset folder {root} does not exist")
     findings = [Finding("empty-folder", f"{path} holds no file", files=(str(path),)) for path in _empty_folders(root)]
+    stacks = slice_folders(root)
+    if stacks:
+        return _of_slices(root, stacks, modalities, findings)
     keys = suffix_keys(modalities)
     found: dict[Place, Item] = {}
     strange: dict[Path, list[Path]] = {}
@@ -87,6 +92,17 @@ def find_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> FoundC
         text = f"no case found in {root}: expected files like CASE_{modalities[0]}.nii.gz, in a folder per case or not"
         findings.append(Finding("no-image", text))
     return FoundCases(items, findings)
+
+
+def _of_slices(root: Path, stacks: list[Path], modalities: Sequence[str], findings: list[Finding]) -> FoundCases:
+    """Cases of folders of TIFF slices, which lie with no other kind of image."""
+    others = nifti_files(root)
+    if others:
+        text = f"{root} holds folders of TIFF slices ({few([path.name for path in stacks])}) and NIfTI files"
+        files = tuple(map(str, others))
+        findings = [*findings, Finding("slices", f"{text} ({few([path.name for path in others])})", files=files)]
+    items, wrong = slice_cases(root, stacks, modalities)
+    return FoundCases(items, [*findings, *wrong])
 
 
 def nifti_files(root: Path) -> list[Path]:

@@ -11,11 +11,14 @@ from passion_monai.data.cases.decathlon import Decathlon, decathlon
 from passion_monai.data.cases.findings import Finding
 from passion_monai.data.cases.folders import Item, find_cases, nifti_files
 from passion_monai.data.cases.names import known_modalities
+from passion_monai.data.cases.slice_folders import CHANNELS, slice_folders
 from passion_monai.utils.messages import few
 
 __all__ = ["SECTION_FOLDERS", "Layout", "detect_modalities", "read_layout"]
 
 SECTION_FOLDERS = {"training": ("train", "training"), "validation": ("validation", "val", "valid"), "test": ("test",)}
+
+_PUBLISHED = {"brats2020": 1.0, "myops2020": 1.0, "lgg": 0.5}  # and the share of cases that must be of it
 
 
 @dataclass
@@ -24,7 +27,8 @@ class Layout:
 
     Args:
         name: how it lies there, in words.
-        sections: ``training``, ``validation``, ``test`` to cases; sections that nothing says are not there.
+        sections: ``training``, ``validation``, ``test`` to cases; sections that nothing says are not there. A published
+            split may have more (``natural_missing``), which train when they are asked to.
         findings: what is wrong with names and folders.
         label_names: stored label value to name, when the data set says so.
     """
@@ -40,7 +44,7 @@ def read_layout(root: Path, modalities: Sequence[str]) -> Layout:
 
     1. ``imagesTr`` and ``dataset.json``: Medical Segmentation Decathlon or nnU-Net;
     2. sub-folders ``train`` or ``training``, ``validation``, ``val`` or ``valid``, ``test``;
-    3. the published BraTS2020 or MyoPS2020 split, when every case is of it;
+    3. the published BraTS2020 or MyoPS2020 split, when every case is of it; that of ``kaggle_3m`` when most are;
     4. all cases, for training. 2 to 4 go by the names of files, see `passion_monai.data.cases.folders.brats_cases`.
 
     Args:
@@ -63,12 +67,7 @@ def read_layout(root: Path, modalities: Sequence[str]) -> Layout:
         used = ", ".join(folder.name for folder in folders.values() if folder)
         return Layout(f"{_naming(root)}, in folders {used}", {s: part.items for s, part in cases.items()}, findings)
     items, findings = find_cases(root, modalities)
-    for name in ("brats2020", "myops2020"):
-        split = published_split(name)
-        if items and {item["case"] for item in items} <= {case for cases in split.values() for case in cases}:
-            sections = {s: [item for item in items if item["case"] in set(cases)] for s, cases in split.items()}
-            return Layout(f"{_naming(root)}, sections of the published split {name}", sections, findings)
-    return Layout(_naming(root), {"training": items}, findings)
+    return _by_published_split(_naming(root), items, findings)
 
 
 def detect_modalities(root: Path) -> list[str]:
@@ -83,6 +82,8 @@ def detect_modalities(root: Path) -> list[str]:
     found = decathlon(root)
     if found is not None:
         return found.channels
+    if slice_folders(root):
+        return list(CHANNELS)
     paths = nifti_files(root)
     if not paths:
         raise ValueError(
@@ -98,6 +99,21 @@ def detect_modalities(root: Path) -> list[str]:
     return modalities
 
 
+def _by_published_split(naming: str, items: list[Item], findings: list[Finding]) -> Layout:
+    """Sections of the published split that the cases are of; else all train."""
+    for name, share in _PUBLISHED.items():
+        split = published_split(name)
+        known = {case for cases in split.values() for case in cases}
+        outside = [item["case"] for item in items if item["case"] not in known]
+        if items and len(outside) <= (1 - share) * len(items):
+            sections = {s: [item for item in items if item["case"] in set(cases)] for s, cases in split.items()}
+            if outside:
+                text = f"of the published split {name} are {len(items) - len(outside)} cases, not {few(outside)}"
+                findings = [*findings, Finding("outside-split", text)]
+            return Layout(f"{naming}, sections of the published split {name}", sections, findings)
+    return Layout(naming, {"training": items}, findings)
+
+
 def _decathlon_layout(root: Path, found: Decathlon, modalities: Sequence[str]) -> Layout:
     name = "Medical Segmentation Decathlon (4-D files)" if found.four_d else "nnU-Net (a file per channel)"
     name += f", channels {', '.join(found.channels)}"
@@ -110,6 +126,8 @@ def _decathlon_layout(root: Path, found: Decathlon, modalities: Sequence[str]) -
 
 def _naming(root: Path) -> str:
     """What the files' names follow."""
+    if slice_folders(root):
+        return "numbered TIFF slices (CASE/CASE_7.tif with channels T1, FLAIR, T1ce; pixel size unknown, taken as 1 mm)"
     names = [path.name.lower() for path in nifti_files(root)]
     if any(name.startswith("sub-") for name in names):
         return "BIDS names (sub-01_T1w.nii.gz)"

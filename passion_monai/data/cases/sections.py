@@ -28,6 +28,7 @@ def case_lists(
     seed: int = 0,
     validation_fraction: float = 0.2,
     needs_validation: bool = True,
+    also_train: Sequence[str] = (),
 ) -> dict[str, list[Item]]:
     """The training, validation and test cases of a data set, by the first of these that fits.
 
@@ -47,6 +48,7 @@ def case_lists(
         seed: of the split.
         validation_fraction: share of patients that validate, in (0, 1), at least one.
         needs_validation: something is chosen by scores on validation cases.
+        also_train: sections whose cases train too, such as ``validation``, or one that only this data set has.
 
     Returns:
         ``training``, never empty, ``validation``, empty only as said above, and ``test``.
@@ -54,13 +56,14 @@ def case_lists(
     Raises:
         FileNotFoundError: when the folder or the data list does not exist.
         ValueError: when training or validation would be empty, a case of them has no label or is in two lists, or the
-            cases are wrong (see `brats_cases` and `load_data_list`).
+            cases are wrong (see `brats_cases` and `load_data_list`); or a section of ``also_train`` is not there.
     """
     if not 0 < validation_fraction < 1:
         raise ValueError(f"validation_fraction must be in (0, 1), got {validation_fraction}")
     if data_list_file_path:
         lists = {
-            s: load_data_list(data_list_file_path, dataset_dir, modalities, s) for s in _sections(data_list_file_path)
+            s: load_data_list(data_list_file_path, dataset_dir, modalities, s)
+            for s in _sections(data_list_file_path, also_train)
         }
         source = f"data list {data_list_file_path}"
     elif dataset_dir is None:
@@ -70,7 +73,7 @@ def case_lists(
         raise_first_error(layout.findings)
         lists = layout.sections
         source = f"folder {dataset_dir}"
-    lists = {section: lists.get(section, []) for section in SECTION_FOLDERS}
+    lists = _joined(lists, also_train, source)
     required = ["training", "validation"] if needs_validation or not lists["test"] else ["training"]
     if not lists["validation"] and "validation" in required:
         lists["training"], lists["validation"] = split_training(lists["training"], seed, validation_fraction)
@@ -85,10 +88,25 @@ def case_lists(
     return lists
 
 
-def _sections(path: str | PathLike[str]) -> list[str]:
+def _sections(path: str | PathLike[str], also_train: Sequence[str]) -> list[str]:
     """Sections that hold cases; training always, so that its absence is an error."""
     held = read_sections(Path(path))
-    return [section for section in SECTION_FOLDERS if section == "training" or held.get(section)]
+    return ["training", *(s for s in dict.fromkeys([*SECTION_FOLDERS, *also_train]) if s != "training" and held.get(s))]
+
+
+def _joined(lists: Mapping[str, list[Item]], also_train: Sequence[str], source: str) -> dict[str, list[Item]]:
+    """The three sections; training with the cases of those that train too."""
+    result = {section: list(lists.get(section, [])) for section in SECTION_FOLDERS}
+    for name in dict.fromkeys(also_train):
+        if name == "training" or not lists.get(name):
+            others = [section for section, items in lists.items() if items and section != "training"]
+            raise ValueError(
+                f"also_train names {name!r}, but {source} has no such section beside training: {few(others) or 'none'}"
+            )
+        result["training"] += lists[name]
+        if name in result:
+            result[name] = []
+    return result
 
 
 def split_training(items: Sequence[Item], seed: int, fraction: float) -> tuple[list[Item], list[Item]]:

@@ -7,14 +7,20 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from monai.data.utils import correct_nifti_header_if_necessary
+from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+from numpy.typing import NDArray
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.folders import Item
+from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
 
 __all__ = ["slice_items"]
 
 
-def slice_items(items: Iterable[Item], modalities: Sequence[str], labelled: int = 0) -> list[Item]:
+def slice_items(
+    items: Iterable[Item], modalities: Sequence[str], labelled: int = 0, axcodes: str | None = None
+) -> list[Item]:
     """An item per slice of every case, with the slice's number under ``slice``; see `TakeSliced`.
 
     All slices of a case share its modalities: availability is a fact of the patient. Only headers are read, unless
@@ -25,40 +31,63 @@ def slice_items(items: Iterable[Item], modalities: Sequence[str], labelled: int 
         items: cases, as of `case_lists`.
         modalities: the M names in config order.
         labelled: least number of voxels that are not background in a slice's label map.
+        axcodes: orientation that `LoadImageModalitiesd` gives the volumes; None is as stored.
 
     Returns:
-        The items, slice by slice in the order of the cases; slices lie across the last axis of the volume as stored, so
-        `LoadImageModalitiesd` must leave that axis where it is and unflipped (``axcodes``).
+        The items, slice by slice in the order of the cases; slices lie across the last axis of the volume as it is
+        after reading.
 
     Raises:
         ValueError: when a file is no volume, or no slice of any case has so many labelled voxels.
     """
     if labelled < 1:
-        return [{**item, "slice": number} for item in items for number in range(_num_slices(item, modalities))]
-    slices = [{**item, "slice": number} for item in items for number in _labelled_slices(item, labelled)]
+        return [{**item, "slice": number} for item in items for number in range(_num_slices(item, modalities, axcodes))]
+    slices = [{**item, "slice": number} for item in items for number in _labelled_slices(item, labelled, axcodes)]
     if not slices:
         raise ValueError(f"no slice has {labelled} labelled voxels; lower 'labelled', or are the label maps empty?")
     return slices
 
 
-def _labelled_slices(item: Item, labelled: int) -> list[int]:
+def _labelled_slices(item: Item, labelled: int, axcodes: str | None) -> list[int]:
     if not item.get("label"):
         raise ValueError(f"case {item['case']!r} has no label map to choose slices by; leave 'labelled' at 0")
-    stored: Any = nib.load(item["label"])
-    labels = np.asanyarray(stored.dataobj)
+    file, channel = file_and_channel(item["label"])
+    if is_slice_folder(file):
+        labels, affine = np.asarray(read_slices(file).voxels[..., channel]), AFFINE
+    else:
+        stored: Any = nib.load(file)
+        labels, affine = np.asanyarray(stored.dataobj), _affine(stored)
+        labels = labels if channel is None else labels[..., channel]
     if labels.ndim != 3:
         raise ValueError(f"case {item['case']!r}: {item['label']} has shape {labels.shape}, expected (H, W, D)")
+    if axcodes is not None:
+        labels = apply_orientation(labels, _turn(affine, axcodes))
     return np.flatnonzero(np.count_nonzero(labels, axis=(0, 1)) >= labelled).tolist()
 
 
-def _num_slices(item: Item, modalities: Sequence[str]) -> int:
+def _num_slices(item: Item, modalities: Sequence[str], axcodes: str | None) -> int:
     path = next(item[key] for key in (*modalities, "image") if item.get(key))
     path = path if isinstance(path, str) else next(file for file in path if file)
     file, channel = file_and_channel(path)
-    stored: Any = nib.load(file)
-    shape = tuple(stored.shape)[: None if channel is None else 3]
+    if is_slice_folder(file):
+        shape, affine = read_slices(file).voxels.shape[:3], AFFINE
+    else:
+        stored: Any = nib.load(file)
+        shape, affine = tuple(stored.shape)[: None if channel is None else 3], _affine(stored)
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
         shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
     if len(shape) != 3:
         raise ValueError(f"case {item['case']!r}: {path} has shape {shape}, expected a volume of slices (H, W, D)")
-    return int(shape[2])
+    last = 2 if axcodes is None else int(np.flatnonzero(_turn(affine, axcodes)[:, 0] == 2)[0])
+    return int(shape[last])
+
+
+def _affine(image: Any) -> NDArray[np.float64]:
+    """As training reads it."""
+    return np.array(correct_nifti_header_if_necessary(image).affine, dtype=np.float64)
+
+
+def _turn(affine: NDArray[np.float64], axcodes: str) -> NDArray[np.float64]:
+    """What the reading does to the axes of a volume."""
+    turn: NDArray[np.float64] = ornt_transform(io_orientation(affine), axcodes2ornt(axcodes))
+    return turn

@@ -20,6 +20,7 @@ import torch
 
 import passion_monai
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.slice_folders import is_slice_folder
 
 __all__ = ["fingerprint"]
 
@@ -58,9 +59,11 @@ def _file_states(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _file_states(inner)
-    elif isinstance(value, (str, Path)) and file_and_channel(value)[0].is_file():
-        state = file_and_channel(value)[0].stat()
-        yield f"{state.st_size}, {state.st_mtime_ns}"
+    elif isinstance(value, (str, Path)):
+        path = file_and_channel(value)[0]
+        files = [path] if path.is_file() else sorted(path.glob("*.tif*")) if is_slice_folder(path) else []
+        for state in (file.stat() for file in files):
+            yield f"{state.st_size}, {state.st_mtime_ns}"
 
 
 def _describe(value: Any, inside: tuple[int, ...]) -> Iterator[str]:

@@ -15,6 +15,8 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
+from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.slice_folders import AFFINE, CHANNELS, is_slice_folder, read_slices
 from passion_monai.data.scans.dicom import read_dicom_file, read_series
 from passion_monai.data.scans.itk_images import read_itk
 from passion_monai.data.scans.scan import Scan, check_scan
@@ -31,8 +33,8 @@ def read_scan(path: str | Path, spatial_dims: int = 3) -> Scan:
     """One modality of one patient.
 
     Args:
-        path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, a folder with one DICOM series, or one
-            DICOM file that holds a whole volume.
+        path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, a folder with one DICOM series, one
+            DICOM file that holds a whole volume, or one channel of a folder of TIFF slices, ``FOLDER#1``.
         spatial_dims: 2 also takes a single slice.
 
     Raises:
@@ -41,6 +43,9 @@ def read_scan(path: str | Path, spatial_dims: int = 3) -> Scan:
             says so. Of DICOM folders: see `read_series`.
     """
     path = Path(path).expanduser()
+    folder, channel = file_and_channel(path)
+    if is_slice_folder(folder):
+        return _read_slices(folder, channel)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     scan = read_series(path) if path.is_dir() else _read_file(path)
@@ -129,6 +134,17 @@ def _read_file(path: Path) -> Scan:
         f"{path} is of an unknown format: expected {', '.join((*NIFTI, *ITK))}, a folder with one DICOM series, or a "
         f"DICOM file ending in {DICOM[0]}"
     )
+
+
+def _read_slices(folder: Path, channel: int | None) -> Scan:
+    if channel is None or channel >= len(CHANNELS):
+        names = ", ".join(f"{folder.name}#{number} is {name}" for number, name in enumerate(CHANNELS))
+        raise ValueError(f"{folder} is a folder of slices with several sequences: name the one you mean ({names})")
+    found = read_slices(folder, warn=False)
+    warnings = [f"{folder.name} has slices of unknown pixel size, taken as 1 mm: no volume or distance is right"]
+    warnings += [f"damaged slice left out: {text}" for text in found.damaged]
+    image = found.voxels[..., channel].astype(np.float32)
+    return check_scan(Scan(image, AFFINE.copy(), f"{folder}#{channel}", "TIFF slices", warnings=warnings))
 
 
 def _read_nifti(path: Path) -> Scan:

@@ -5,6 +5,7 @@ Not here: finding the paths (`data.cases`).
 """
 
 from passion_monai.data.loading.transforms.cropping import CropToAvailabled
+from passion_monai.data.loading.transforms.fitting import FitPlaned
 from passion_monai.data.loading.transforms.flipping import RandFlipAxesd
 from passion_monai.data.loading.transforms.intensity import RandLinearIntensityd
 from passion_monai.data.loading.transforms.labels import MapLabelsd
@@ -18,6 +19,7 @@ from passion_monai.data.loading.transforms.slicing import OncePerVolume, TakeSli
 
 __all__ = [
     "CropToAvailabled",
+    "FitPlaned",
     "LoadImageModalitiesd",
     "MapLabelsd",
     "MarkMissingd",

@@ -19,6 +19,7 @@ from nibabel.filebasedimages import ImageFileError
 from torch import Tensor
 
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
 from passion_monai.data.loading.transforms.nifti import is_nifti, read_nifti
 
 __all__ = ["LoadImageModalitiesd"]
@@ -30,7 +31,7 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     """Load the modalities that a case has.
 
     The item holds ``case`` (a name) and either a path per modality (absent or None: missing; ``file.nii.gz#2`` is
-    channel 2 of a file), or ``image``: a list of M paths with None for missing ones, or the path of one file with M
+    channel 2 of a file, or of a folder of TIFF slices), or ``image``: a list of M paths with None for missing ones, or the path of one file with M
     channels in which a channel that is zero or NaN throughout is missing.
 
     Result: ``image`` (M, *S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, *S) when
@@ -147,7 +148,10 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         if not file.exists():
             raise FileNotFoundError(f"case {case!r}: {key} file {path} does not exist")
         try:
-            image = read_nifti(file) if reader is None and is_nifti(file) else self._loader(file, reader)
+            if is_slice_folder(file):
+                image = _slice_folder(file, channel)
+            else:
+                image = read_nifti(file) if reader is None and is_nifti(file) else self._loader(file, reader)
         except (ImageFileError, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
             raise ValueError(
                 f"case {case!r}: {key} file {path} cannot be read, it is damaged or no image ({type(error).__name__}: "
@@ -169,6 +173,12 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
 
     def _oriented(self, image: MetaTensor) -> Tensor:
         return image if self.orientation is None else self.orientation(image)
+
+
+def _slice_folder(folder: Path, channel: int | None) -> MetaTensor:
+    if channel is None:
+        raise ValueError(f"it is a folder of slices with several sequences: name the channel, as {folder.name}#1")
+    return MetaTensor(torch.tensor(read_slices(folder).voxels), affine=torch.tensor(AFFINE))
 
 
 def _channel(image: MetaTensor, channel: int, path: Any, case: str) -> MetaTensor:
