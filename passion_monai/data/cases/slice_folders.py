@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from passion_monai.data.cases.findings import Finding, raise_first_error
 from passion_monai.data.cases.names import modality_suffixes
@@ -179,7 +180,7 @@ def _files(folder: Path) -> _Files:
     for number in sorted(images.keys() - masks.keys()) if masks else ():
         wrong(f"{images[number]} has no mask, other slices of the patient have", images[number])
     sizes: dict[tuple[int, int], list[Path]] = {}
-    for known, modes, meaning in ((images, ("RGB",), "8-bit RGB"), (masks, ("L", "1"), "one 8-bit channel")):
+    for known, modes, meaning in ((images, ("RGB",), "8-bit colour (RGB)"), (masks, ("L", "1"), "8-bit grey (L)")):
         for number, path in sorted(known.items()):
             try:
                 size, mode, frames = _header(path)
@@ -187,7 +188,8 @@ def _files(folder: Path) -> _Files:
                 damaged[number] = f"{path} ({error})"
                 continue
             if mode not in modes or frames != 1:
-                wrong(f"{path} is {mode or 'of a kind'}, {frames} image(s), expected one of {meaning}", path)
+                what = f"{frames} images of {mode}" if frames > 1 else mode
+                wrong(f"{path} is {what}, expected {meaning}", path)
                 continue
             sizes.setdefault(size, []).append(path)
     if len(sizes) > 1:
@@ -205,23 +207,23 @@ def _files(folder: Path) -> _Files:
 
 
 def _header(path: Path) -> tuple[tuple[int, int], str, int]:
-    """Size, mode and number of images of a TIFF file; an empty mode when Pillow does not know its kind of pixels.
+    """Size, mode and number of images of a TIFF file; what it is instead, in words, for a mode that Pillow has not.
 
     Raises:
-        OSError: when the file ends before its header.
+        OSError: when the file is damaged in its header, or ends before what the header points to.
     """
     with path.open("rb") as stream:
-        start = stream.read(8)
-    order = "little" if start[:1] == b"I" else "big"
-    if len(start) < 8 or (start[:4] in _TIFF and int.from_bytes(start[4:], order) >= path.stat().st_size):  # type: ignore[arg-type]
-        raise OSError("the file ends too early")
-    try:
-        with Image.open(path, formats=["TIFF"]) as image:
-            return image.size, image.mode, int(getattr(image, "n_frames", 1))
-    except UnidentifiedImageError:
-        return (0, 0), "", 0
-    except _DAMAGE as error:
-        raise OSError(str(error)) from error
+        start = stream.read(4)
+        if start and start not in _TIFF:
+            return (0, 0), "no TIFF file", 0
+        stream.seek(0)
+        try:
+            image = TiffImageFile(stream)
+            return image.size, image.mode, int(image.n_frames)
+        except Exception as error:  # Pillow has a dozen kinds for headers that lead nowhere
+            if str(error) == "unknown pixel mode":
+                return (0, 0), "of pixels that are not 8-bit grey or colour", 0
+            raise OSError(str(error) or "damaged header") from error
 
 
 class _WrongMask(ValueError):
@@ -237,7 +239,7 @@ def _mask(path: Path) -> NDArray[np.uint8]:
     values = _pixels(path)
     found = set(np.unique(values).tolist())
     if not (found <= {0, 255} or found <= {0, 1}):
-        raise _WrongMask(f"{path} holds the values {few([str(v) for v in sorted(found)])}, expected a mask of 0 and 255")
+        raise _WrongMask(f"{path} holds the values {few(list(map(str, sorted(found))))}, expected a mask of 0 and 255")
     return (values > 0).astype(np.uint8)
 
 
