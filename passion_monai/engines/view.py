@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from passion_monai.methods import Method
 from passion_monai.networks import Decoded, IncompleteSegmenter, TrainingOutput, students
+from passion_monai.networks.contract import beside, on_host
 
 __all__ = ["TrainingView"]
 
@@ -69,9 +70,9 @@ class TrainingView(nn.Module):
 
         Args:
             x: images ``(B, M, *S)``; channels that are not available may hold anything, NaN included.
-            available: ``(B, M)`` bool, at least one modality in every row.
+            available: ``(B, M)`` bool, at least one modality in every row; best on the host, see `networks.contract`.
         """
-        available = available.to(device=x.device, dtype=torch.bool)
+        available = on_host(available).bool()
         presence = self.method.draw_presence(available)
         self.backbone.check(x, presence)
         with torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None):
@@ -86,7 +87,7 @@ class TrainingView(nn.Module):
         return TrainingOutput(fused, unimodal, auxiliary, presence, available)
 
     def _students(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
-        alone = torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device)
+        alone = torch.eye(rows.shape[1], dtype=torch.bool)
         decoded: list[Decoded | None] = [None] * rows.shape[1]
         found = rows.any(dim=0).nonzero().flatten().tolist()
         for m in found:
@@ -97,7 +98,7 @@ class TrainingView(nn.Module):
         return decoded
 
     def _observed(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
-        devices = [rows.device] if rows.device.type == "cuda" else []
+        devices = [features[0].device] if features[0].is_cuda else []
         with torch.no_grad(), torch.random.fork_rng(devices=devices):
             return self._students(features, rows)
 
@@ -125,7 +126,8 @@ def _run(decode: Callable[..., Any], *inputs: Any, again: bool) -> Any:
 
 
 def _cases(features: list[Tensor], rows: Tensor) -> list[Tensor]:
-    """The features of the cases in ``rows`` (B,) bool; an empty list when there are none; no copy when it is all."""
+    """The features of the cases in ``rows`` (B,) bool on the host; empty without any; no copy when it is all."""
     if bool(rows.all()):
         return features
-    return [level[rows] for level in features] if bool(rows.any()) else []
+    chosen = beside(rows.nonzero().flatten(), features[0])
+    return [level.index_select(0, chosen) for level in features] if len(chosen) else []

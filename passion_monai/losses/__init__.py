@@ -1,5 +1,6 @@
 """The loss terms as pure functions on tensors, one value per case; thin modules where there is state."""
 
+from passion_monai.losses._tensors import check_labels
 from passion_monai.losses.distillation import modality_distillation, pixel_distillation
 from passion_monai.losses.options import checked_floor, variant_options
 from passion_monai.losses.preference import EpochMean, PreferenceWeights, relative_preference, updated_weights
@@ -22,6 +23,7 @@ __all__ = [
     "PrototypeClassification",
     "SegmentationLoss",
     "auxiliary_losses",
+    "check_labels",
     "checked_floor",
     "class_prototypes",
     "modality_classification",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from passion_monai.networks.contract import capturing
+from passion_monai.networks.contract import beside, capturing
 
 __all__ = ["PerModality", "input_channels", "keep_only", "seen_modalities"]
 
@@ -19,7 +19,7 @@ def keep_only(features: Tensor, keep: Tensor) -> Tensor:
 
     Args:
         features: ``(B, ...)`` or ``(B, M, ...)``.
-        keep: ``(B,)`` or ``(B, M)`` bool.
+        keep: ``(B,)`` or ``(B, M)`` bool, on any device.
 
     Returns:
         Tensor shaped like ``features``.
@@ -29,7 +29,7 @@ def keep_only(features: Tensor, keep: Tensor) -> Tensor:
         tensor([[1., 0.]])
     """
     dropped = ~keep.reshape(list(keep.shape) + [1] * (features.dim() - keep.dim()))
-    return features.masked_fill(dropped, 0.0)
+    return features.masked_fill(beside(dropped, features), 0.0)
 
 
 def seen_modalities(features: list[Tensor], presence: Tensor) -> tuple[list[Tensor], Tensor | None]:
@@ -37,11 +37,11 @@ def seen_modalities(features: list[Tensor], presence: Tensor) -> tuple[list[Tens
 
     Args:
         features: levels ``(B, M, C_l, *S_l)``.
-        presence: ``(B, M)`` bool, true somewhere.
+        presence: ``(B, M)`` bool, best on the host, true somewhere.
 
     Returns:
-        levels ``(B, P, C_l, *S_l)``, and which modalities they hold ``(P,)``, or None when it is all of them, as it is
-        while a graph is captured.
+        levels ``(B, P, C_l, *S_l)``, and which modalities they hold ``(P,)`` on their device, or None when it is all of
+        them, as it is while a graph is captured.
 
     Example:
         >>> levels, kept = seen_modalities([torch.ones(1, 3, 2)], torch.tensor([[True, False, True]]))
@@ -50,16 +50,18 @@ def seen_modalities(features: list[Tensor], presence: Tensor) -> tuple[list[Tens
     """
     if torch.jit.is_scripting() or capturing():
         return [keep_only(level, presence) for level in features], None
-    kept = presence.any(dim=0).nonzero().flatten()
-    if len(kept) == presence.shape[1]:
+    found = presence.any(dim=0).nonzero().flatten()
+    kept = None if len(found) == presence.shape[1] else beside(found, features[0])
+    if kept is None:
         selected = features
-    elif len(kept) == 1:
-        selected = [level.narrow(1, int(kept), 1) for level in features]
+    elif len(found) == 1:
+        selected = [level.narrow(1, int(found), 1) for level in features]
     else:
         selected = [level.index_select(1, kept) for level in features]
-    if not bool(presence[:, kept].all()):
-        selected = [keep_only(level, presence[:, kept]) for level in selected]
-    return selected, kept if len(kept) < presence.shape[1] else None
+    if not bool(presence[:, found].all()):
+        shown = beside(presence[:, found], features[0])
+        selected = [keep_only(level, shown) for level in selected]
+    return selected, kept
 
 
 def input_channels(kept: Tensor | None, channels: int) -> Tensor | None:
@@ -105,7 +107,7 @@ class PerModality(nn.Module):
 
         Args:
             x: ``(B, M, C, *S)``; entries that are not available may hold anything.
-            available: ``(B, M)`` bool, true somewhere.
+            available: ``(B, M)`` bool, best on the host, true somewhere.
 
         Returns:
             Level l: ``(B, M, C_l, *S_l)``, zero where not available.
@@ -121,6 +123,8 @@ class PerModality(nn.Module):
         for m, branch in enumerate(self.branches):
             levels: list[Tensor] = []
             if rows[m].numel() > 0:
+                if rows[m].numel() < x.shape[0]:
+                    rows[m] = beside(rows[m], x)
                 levels = branch(_take(x[:, m], rows[m]))
                 template = levels
             found.append(levels)
