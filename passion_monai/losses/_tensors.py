@@ -7,8 +7,8 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
+from passion_monai.networks.accelerated import interpolation_weights
 from passion_monai.networks.contract import beside, runs_ahead
 
 __all__ = [
@@ -114,12 +114,7 @@ def resize(x: Tensor, size: torch.Size) -> Tensor:
     """
     for axis in range(x.ndim - 1, 1, -1):  # the first axis last: its product is the largest and the most regular
         if x.shape[axis] != size[axis - 2]:
-            weights = F.interpolate(
-                torch.eye(x.shape[axis], dtype=x.dtype, device=x.device)[None],
-                size=size[axis - 2],
-                mode="linear",
-                align_corners=True,
-            )[0]
+            weights = interpolation_weights(x.shape[axis], size[axis - 2], x.dtype, x.device)
             if axis == 4:  # one product for all rows; for images too it would change the rounding of studies/results
                 x = x @ weights
             else:
