@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from passion_monai.data import all_subsets
+from passion_monai.networks.contract import beside, on_host
 
 __all__ = ["AvailableInferer", "SubsetInferer"]
 
@@ -56,7 +57,7 @@ class AvailableInferer(SlidingWindowInferer):
     def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
         """Predict a batch of whole volumes ``(B, M, *S)`` with NaN where a modality is absent."""
         images = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs  # else every step copies metadata
-        available = ~images.isnan().flatten(2).all(dim=2)
+        available = on_host(~images.isnan().flatten(2).all(dim=2))
         result = torch.cat([self._case(images[b : b + 1], network, available[b]) for b in range(len(images))])
         return MetaTensor(result).copy_meta_from(inputs) if isinstance(inputs, MetaTensor) else result
 
@@ -74,7 +75,7 @@ class AvailableInferer(SlidingWindowInferer):
         """Run ``predictor`` over the windows of the foreground, or of the centre, and put class 0 around it."""
         if not bool(presence.any()):
             raise ValueError("a case has no modality at all: every channel is NaN throughout")
-        x = x.masked_fill(~presence.view(1, -1, *[1] * (x.ndim - 2)), 0.0)
+        x = x.masked_fill(beside(~presence, x).view(1, -1, *[1] * (x.ndim - 2)), 0.0)
         box = self._box(x)
         inside: Any = self._slide(x[tuple([slice(None)] * 2 + box)], predictor)
         pads = [p for b, size in zip(reversed(box), reversed(x.shape[2:]), strict=True) for p in _margins(b, size)]
@@ -127,7 +128,7 @@ class SubsetInferer(AvailableInferer):
         return all_subsets(num_modalities) if self.subsets is None else self.subsets
 
     def _case(self, x: Tensor, network: Any, presence: Tensor) -> Tensor:
-        subsets = self.rows(x.shape[1]).to(x.device)
+        subsets = self.rows(x.shape[1]).cpu()
         possible = (~(subsets & ~presence).any(dim=1)).nonzero().flatten()
         labels = torch.zeros(1, len(subsets), *x.shape[2:], dtype=torch.uint8, device=x.device)
         for chunk in possible.split(self.subsets_per_pass or len(subsets)):
@@ -142,7 +143,8 @@ class SubsetInferer(AvailableInferer):
                     return tuple(d.logits.float().softmax(dim=1) for d in decoded)
 
             outputs = self._windows(x, union, decodings)
-            for s, probabilities in zip(chunk, outputs if isinstance(outputs, tuple) else (outputs,), strict=True):
+            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            for s, probabilities in zip(chunk.tolist(), outputs, strict=True):
                 labels[0, s] = probabilities[0].argmax(dim=0)
         return labels
 
@@ -150,11 +152,10 @@ class SubsetInferer(AvailableInferer):
 def _foreground(x: Tensor) -> list[slice]:
     """Box of the voxels ``(1, M, *S)`` where any image is not zero; the whole volume when there is none."""
     inside = (x != 0).any(dim=1)[0]
-    if not bool(inside.any()):
-        return [slice(None)] * inside.ndim
-    voxels = inside.nonzero()
-    first, last = voxels.amin(dim=0).tolist(), voxels.amax(dim=0).tolist()
-    return [slice(a, b + 1) for a, b in zip(first, last, strict=True)]
+    axes = range(inside.ndim)
+    hits = torch.cat([inside.any(dim=tuple(a for a in axes if a != axis)) for axis in axes])  # read from a GPU at once
+    along = [hit.nonzero().flatten().tolist() for hit in on_host(hits).split(list(inside.shape))]
+    return [slice(hit[0], hit[-1] + 1) if hit else slice(None) for hit in along]
 
 
 def _centre(shape: Sequence[int], roi_size: Sequence[int]) -> list[slice]:

@@ -61,7 +61,11 @@ def test_only_what_belongs_to_a_bundle_is_copied(bundle, tmp_path):
 def test_the_package_is_vendored_and_no_longer_required(bundle, tmp_path):
     folder = export_bundle(bundle, tmp_path / "out", vendor=True, weights=False)
     found = files(folder)
-    assert {"passion_monai/cli.py", "passion_monai/py.typed", "passion_monai/data/availability/splits/brats2020/train.txt"} <= found
+    assert {
+        "passion_monai/cli.py",
+        "passion_monai/py.typed",
+        "passion_monai/data/availability/splits/brats2020/train.txt",
+    } <= found
     assert not [name for name in found if "__pycache__" in name]
     assert (
         "passion_monai" not in json.loads((folder / "configs/metadata.json").read_text())["required_packages_version"]
