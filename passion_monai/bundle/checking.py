@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def _whole(low: int, high: float = math.inf) -> Rule:
 
 def _number(low: float, high: float, low_itself: bool) -> Rule:
     def fits(value: Any) -> bool:
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             return False
         return (low <= value if low_itself else low < value) and value < high
 
@@ -40,7 +39,9 @@ def _one_of(*names: str) -> Rule:
 
 
 def _list_of(rule: Rule) -> Rule:
-    return lambda value: isinstance(value, Sequence) and not isinstance(value, str) and all(map(rule, value))
+    return lambda value: (
+        isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0 and all(map(rule, value))
+    )
 
 
 def _flag(value: Any) -> bool:
@@ -53,7 +54,7 @@ def _flag(value: Any) -> bool:
 
 def _names(value: Any) -> bool:
     texts = _list_of(lambda name: isinstance(name, str) and bool(name.strip()) and "+" not in name)(value)
-    return texts and len(value) > 0 and len(set(value)) == len(value)
+    return texts and len(set(value)) == len(value)
 
 
 def _spacing(value: Any) -> bool:
@@ -121,7 +122,7 @@ def check_options(**options: Any) -> None:
 def _sizes(options: Mapping[str, Any]) -> list[str]:
     """Lists must have a number for every axis; files have three axes, also where the network has two."""
     dims = options.get("spatial_dims")
-    allowed = {"roi_size": {dims}, "spacing": {dims, 3}}
+    allowed: dict[str, set[Any]] = {"roi_size": {dims}, "spacing": {dims, 3}}
     return [
         f"--{name} must have {' or '.join(map(str, sorted(lengths)))} numbers, got {options[name]!r}"
         for name, lengths in allowed.items()
@@ -136,7 +137,7 @@ def _labels(options: Mapping[str, Any]) -> list[str]:
     known = range(len(options["classes"]))
     wrong = [f"--classes must name background and one class at least, got {options['classes']!r}"] * (len(known) < 2)
     for name, members in (options.get("regions") or {}).items():
-        if not _list_of(lambda k: _whole(0)(k) and k in known)(members) or not len(members):
+        if not _list_of(lambda k: _whole(0)(k) and k in known)(members):
             wrong.append(f"--regions: {name} must be a list of classes from 0 to {len(known) - 1}, got {members!r}")
     for label, k in (options.get("label_mapping") or {}).items():
         if k not in known:

@@ -68,7 +68,7 @@ def weights_sha256(weights: Mapping[str, Any]) -> str:
     for name, value in weights.items():
         digest.update(f"{name} {getattr(value, 'dtype', type(value))} {tuple(getattr(value, 'shape', ()))}\n".encode())
         if isinstance(value, torch.Tensor):
-            digest.update(memoryview(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -124,9 +124,9 @@ def check_archive(path: str | Path, values: bool = True) -> bool:
                         while member.read(2**22):
                             pass
     except PermissionError as error:
-        raise PermissionError(f"{path} may not be read by you ({error.strerror}): ask its owner") from error
+        raise PermissionError(f"{path} may not be read by you ({error.strerror}): ask its owner") from None
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError) as error:
-        raise ValueError(f"{path} is damaged ({error}): copy it again from where it came, or make it again") from error
+        raise ValueError(f"{path} is damaged ({error}): copy it again from where it came, or make it again") from None
     return True
 
 

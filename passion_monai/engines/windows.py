@@ -33,4 +33,4 @@ def check_window(network: Any, roi_size: Sequence[int]) -> None:
     try:
         check(torch.zeros(()).expand(1, modalities, *roi_size), torch.ones(1, modalities, dtype=torch.bool))
     except ValueError as error:
-        raise ValueError(f"--roi_size {list(roi_size)} does not fit {type(network).__name__}: {error}") from error
+        raise ValueError(f"--roi_size {list(roi_size)} does not fit {type(network).__name__}: {error}") from None

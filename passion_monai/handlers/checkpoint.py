@@ -26,8 +26,10 @@ __all__ = ["BestModelSaver", "ResumeSaver", "check_resume", "resume"]
 logger = logging.getLogger(__name__)
 
 # a training that goes on with another one of these would be another training
-SAME = ("spatial_dims", "modalities", "classes", "label_mapping", "backbone", "backbone_arguments", "method", "variant")
-SAME += ("spacing", "reading", "seed")
+SAME = [
+    *("spatial_dims", "modalities", "classes", "label_mapping", "backbone", "backbone_arguments"),
+    *("method", "variant", "spacing", "reading", "seed"),
+]
 USED = ("learning_rate", "batch_size", "roi_size", "missing_rates", "sampling", "data")  # may change; it is said
 TUNED = ("weight_decay", "betas", "eps")  # of an optimiser: what is asked for now counts, not what was saved
 FIXED = ("amsgrad", "maximize")  # ... and what its saved state depends on

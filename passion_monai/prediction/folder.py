@@ -54,7 +54,8 @@ def predict(
             f"{len(there)} of {len(paths)} results exist already, for example {there[0]}: "
             f"choose another --output_dir, or replace them with --overwrite true"
         )
-    check_window(evaluator.network, evaluator.inferer.roi_size)
+    inferer: Any = evaluator.inferer
+    check_window(evaluator.network, inferer.roi_size)
     predictor = None if record is None else Predictor(model, **record)
     load_weights(evaluator.network, model)
     if predictor is not None and predictor.demo:

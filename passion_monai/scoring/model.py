@@ -102,7 +102,8 @@ def _loader(evaluator: SubsetEvaluator) -> Any:
 
 def _checked(evaluator: SubsetEvaluator, model: str | Path) -> dict[str, Any]:
     """What the model says of itself, after making sure that the cases are read as it was trained."""
-    check_window(evaluator.network, evaluator.inferer.roi_size)
+    inferer: Any = evaluator.inferer
+    check_window(evaluator.network, inferer.roi_size)
     transforms = getattr(_loader(evaluator).dataset.transform, "transforms", [])
     sizes = [t.spacing_transform.pixdim.tolist() for t in transforms if hasattr(t, "spacing_transform")]
     own = {"modalities": evaluator.scores.modalities, "reading": reading_choices(transforms)}

@@ -42,12 +42,12 @@ class FolderLock:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            except BlockingIOError:
                 owner = os.read(descriptor, 200).decode(errors="replace") or "another process"
                 os.close(descriptor)
                 raise ValueError(
                     f"{owner} {what} in {self.path.parent}: wait for its end, stop it, or choose another --output_dir"
-                ) from error
+                ) from None
             try:
                 if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
                     return descriptor
