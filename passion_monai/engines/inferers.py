@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from passion_monai.data import all_subsets
 from passion_monai.networks.contract import beside, on_host
 
-__all__ = ["AvailableInferer", "SubsetInferer"]
+__all__ = ["AvailableInferer", "SubsetInferer", "probabilities_of"]
 
 
 class AvailableInferer(SlidingWindowInferer):
@@ -64,7 +64,7 @@ class AvailableInferer(SlidingWindowInferer):
     def _case(self, x: Tensor, network: Any, presence: Tensor) -> Tensor:
         def probabilities(window: Tensor) -> Tensor:
             with self._precision(x.device):
-                return network(window, presence.expand(len(window), -1)).float().softmax(dim=1)
+                return probabilities_of(network(window, presence.expand(len(window), -1)))
 
         return self._windows(x, presence, probabilities)
 
@@ -78,6 +78,7 @@ class AvailableInferer(SlidingWindowInferer):
         x = x.masked_fill(beside(~presence, x).view(1, -1, *[1] * (x.ndim - 2)), 0.0)
         box = self._box(x)
         inside: Any = self._slide(x[tuple([slice(None)] * 2 + box)], predictor)
+        _check_finite(inside if isinstance(inside, tuple) else (inside,), x)
         pads = [p for b, size in zip(reversed(box), reversed(x.shape[2:]), strict=True) for p in _margins(b, size)]
         if isinstance(inside, tuple):
             return tuple(_surround(part, pads) for part in inside)
@@ -140,13 +141,31 @@ class SubsetInferer(AvailableInferer):
                 with self._precision(x.device):
                     features = network.encode(window, union.expand(n, -1))
                     decoded = (network.decode(features, subsets[s].expand(n, -1)) for s in chunk)
-                    return tuple(d.logits.float().softmax(dim=1) for d in decoded)
+                    return tuple(probabilities_of(d.logits) for d in decoded)
 
             outputs = self._windows(x, union, decodings)
             outputs = outputs if isinstance(outputs, tuple) else (outputs,)
             for s, probabilities in zip(chunk.tolist(), outputs, strict=True):
                 labels[0, s] = probabilities[0].argmax(dim=0)
         return labels
+
+
+def probabilities_of(logits: Tensor) -> Tensor:
+    """Softmax in single precision over the classes of logits ``(B, K, *S)``; NaN where the network gave no number."""
+    logits = logits.float()
+    return logits.softmax(dim=1).masked_fill(~logits.isfinite(), torch.nan)
+
+
+def _check_finite(parts: Sequence[Tensor], images: Tensor) -> None:
+    """Raise ValueError when anything predicted is NaN or infinite: an argmax would make class 0 of it, or any other."""
+    if all(bool(part.sum().isfinite()) for part in parts):  # a sum of numbers in [0, 1], over any number of voxels
+        return
+    reason = (
+        "the images hold voxels that are NaN or infinite"
+        if not bool(images.isfinite().all())
+        else "its weights are damaged, or the numbers are too large for --amp: try --amp false, or another model"
+    )
+    raise ValueError(f"the network predicts values that are no finite numbers, no label map is made: {reason}")
 
 
 def _foreground(x: Tensor) -> list[slice]:

@@ -11,7 +11,9 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from passion_monai.checkpoints import load_weights
+from passion_monai.engines.windows import check_window
 from passion_monai.prediction.record import Predictor
+from passion_monai.reports.reliability import DEMO
 
 __all__ = ["predict"]
 
@@ -38,10 +40,12 @@ def predict(
         postfix: of the label maps.
         modalities: names in channel order.
         overwrite: replace results that are there.
-        record: ``bundle_root``, ``classes``, ``labels`` and ``intended_for``; None writes no JSON file.
+        record: ``bundle_root``, ``classes``, ``labels``, ``intended_for`` and ``used_with``, see `record.Predictor`;
+            None writes no JSON file.
 
     Raises:
-        ValueError: when a result is already there and ``overwrite`` is off; nothing is predicted then.
+        ValueError: when a result is already there and ``overwrite`` is off, or the model was trained in another way;
+            nothing is predicted then.
     """
     paths = [Path(output_dir) / f"{item['case']}_{postfix}.nii.gz" for item in cases]
     there = [str(path) for path in paths if path.exists()]
@@ -50,8 +54,12 @@ def predict(
             f"{len(there)} of {len(paths)} results exist already, for example {there[0]}: "
             f"choose another --output_dir, or replace them with --overwrite true"
         )
-    load_weights(evaluator.network, model)
+    inferer: Any = evaluator.inferer
+    check_window(evaluator.network, inferer.roi_size)
     predictor = None if record is None else Predictor(model, **record)
+    load_weights(evaluator.network, model)
+    if predictor is not None and predictor.demo:
+        logger.warning(DEMO)
 
     def report(engine: Any) -> None:
         n = engine.state.iteration - 1
@@ -64,8 +72,11 @@ def predict(
         prediction = predictor.describe(case["case"], "+".join(used), path, inputs, reference=used[0])
         prediction.write(path.with_name(f"{case['case']}_{postfix}.json"))
         for text in prediction.warnings:
-            logger.warning(f"{case['case']}: {text}")
+            if text != DEMO:  # said once for all
+                logger.warning(f"{case['case']}: {text}")
 
     evaluator.add_event_handler(Events.ITERATION_COMPLETED, report)
     evaluator.run()
+    if predictor is not None:
+        logger.info(predictor.use)
     return paths

@@ -11,8 +11,9 @@ from passion_monai.data import subset_name
 from passion_monai.prediction.one_grid import Harmonised, harmonised, read_request
 from passion_monai.prediction.opened_bundle import InferenceBundle
 from passion_monai.prediction.outputs import Outputs
-from passion_monai.prediction.record import USE, Prediction, Predictor, dice_line
+from passion_monai.prediction.record import Prediction, Predictor, dice_line
 from passion_monai.prediction.requests import Request
+from passion_monai.reports.reliability import DEMO
 
 __all__ = ["predict_scans"]
 
@@ -46,8 +47,10 @@ def predict_scans(
     """
     bundle.load()
     predictor = Predictor(
-        bundle.model, bundle.root, bundle.classes, bundle.labels, bundle.intended_for, options=options
+        bundle.model, bundle.root, bundle.classes, bundle.labels, bundle.intended_for, options, bundle.used_with
     )
+    if predictor.demo:
+        print(DEMO, flush=True)
     failed = []
     for request, output in zip(requests, outputs, strict=True):
         try:
@@ -67,7 +70,7 @@ def predict_scans(
             print(f"{request.case}: not predicted: {error}", flush=True)
     if failed:
         raise ValueError(f"{len(failed)} of {len(requests)} cases were not predicted: {', '.join(failed)}")
-    print(f"Made for {bundle.intended_for}. {USE}" if bundle.intended_for else USE)
+    print(predictor.use)
 
 
 def _predict(bundle: InferenceBundle, predictor: Predictor, name: str, case: Harmonised, output: Outputs) -> Prediction:
@@ -94,8 +97,9 @@ def _say(prediction: Prediction, written: Path) -> None:
         said += [f"resampled to {record['reference']}"] if scan["resampled"] else []
         print(f"  {name}: {', '.join(said)}")
     print(f"  volumes: {', '.join(f'{name} {volume:g} ml' for name, volume in record['volumes_ml'].items())}")
-    if record["reliability"] is not None:
+    if record["reliability"] is not None and not record["reliability"]["synthetic"]:
         print(f"  Dice of {subset} on {record['reliability']['data']}: {dice_line(record['reliability'])}")
     for text in record["warnings"]:
-        print(f"  warning: {text}")
+        if text != DEMO:  # the first line
+            print(f"  warning: {text}")
     print(f"  record: {written}", flush=True)

@@ -89,6 +89,12 @@ class RunFolder:
             return "unknown"
         return "PDT" if not any(rates) else "/".join(f"{100 * rate:.0f}" for rate in rates) + " %"
 
+    @property
+    def demo(self) -> bool:
+        """Whether the model was trained on synthetic images, or was scored on such: nothing of it is about patients."""
+        known = (self.settings, self.facts.get("training") or {}, {"demo": self.facts.get("synthetic")})
+        return any(bool(facts.get("demo")) for facts in known)
+
     def history(self, name: str) -> Path | None:
         """The CSV ``losses`` or ``preference``, when it holds an epoch of what it is called after."""
         path = self.path / "eval" / f"{name}.csv"
@@ -104,6 +110,8 @@ class RunFolder:
 def find_runs(paths: Sequence[str | Path]) -> list[RunFolder]:
     """The runs of folders; of a folder that is none (a study), those of its sub-folders at any depth.
 
+    Runs inside of a run's folder are its own affair: former models that it keeps, a training that did not end.
+
     Raises:
         FileNotFoundError: when a folder does not exist.
         ValueError: when a folder holds no run, or a file of a run cannot be read.
@@ -115,7 +123,8 @@ def find_runs(paths: Sequence[str | Path]) -> list[RunFolder]:
         inside = [path] if _is_run(path) else [folder for folder in sorted(path.rglob("*")) if _is_run(folder)]
         if not inside:
             raise ValueError(f"{path} holds no run: expected {LOOK_FOR} in it or below; found {_contents(path)}")
-        found |= {folder.resolve(): read_run(folder) for folder in inside if folder.resolve() not in found}
+        whole = [folder for folder in inside if not any(parent in inside for parent in folder.parents)]
+        found |= {folder.resolve(): read_run(folder) for folder in whole if folder.resolve() not in found}
     return list(found.values())
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["file_sha256", "read_json_object", "whole_file"]
+__all__ = ["file_sha256", "read_json_object", "remove_drafts", "whole_file"]
+
+_DRAFT = re.compile(r"\..+\.(\d+)")  # of `whole_file`, by process
 
 
 @contextmanager
@@ -27,6 +30,28 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def remove_drafts(folder: str | Path) -> list[Path]:
+    """Remove what killed processes left of `whole_file` in a folder, at any depth; drafts of living ones stay.
+
+    Returns:
+        The files that were removed.
+    """
+    drafts = [path for path in Path(folder).rglob(".*") if (m := _DRAFT.fullmatch(path.name)) and not _alive(int(m[1]))]
+    for path in drafts:
+        path.unlink(missing_ok=True)
+    return drafts
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def read_json_object(path: str | Path, way_out: str = "restore it, or delete it") -> dict[str, Any]:

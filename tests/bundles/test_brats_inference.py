@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from passion_monai.reports.reliability import DEMO
 from tests.helpers.bundles import options, run
 
 INFERENCE = "bundles/brats_passion/configs/inference.json"
@@ -52,7 +53,11 @@ def test_label_maps_in_each_scans_own_grid(trained, scans, tmp_path):
     record = json.loads((tmp_path / "case_b_seg.json").read_text())
     assert record["modalities"] == ["flair", "t1"]
     assert record["reliability"]["data"] == "brain phantom"
-    assert record["warnings"][0].startswith("WT is not supported by flair+t1: Dice 0.")
+    assert {row["supported"] for row in record["reliability"]["regions"].values()} == {False}
+    assert record["warnings"][0] == DEMO
+    assert done.stdout.count("DEMO MODEL") >= 1
+    assert done.stdout.index("DEMO MODEL") < done.stdout.index("case_a from")
+    assert "Made for" not in done.stdout
 
 
 @pytest.mark.slow

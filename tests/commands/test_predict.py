@@ -10,6 +10,7 @@ import torch
 from passion_monai import cli
 from passion_monai.metrics import SubsetTable, score_case
 from passion_monai.reports import write_reliability
+from passion_monai.reports.reliability import DEMO
 from tests.helpers.scans import affine, bright_bundle, head, lesion_centre, write_nifti, write_nrrd, write_series
 
 LESION = (6, -4, 5)
@@ -152,15 +153,58 @@ def test_the_record_says_what_made_it_and_what_to_trust(tmp_path, capsys):
         record["reliability"]["regions"]["WT"] | {"dice": 1.0, "supported": True}
         == record["reliability"]["regions"]["WT"]
     )
-    assert record["warnings"] == ["flair was never seen in training: no case showed the network exactly this"]
+    unseen = "No training case had exactly these scans: flair. The model did not learn from this."
+    assert record["warnings"] == [unseen]
     capsys.readouterr()
     record = predict(bundle, tmp_path / "a3.nii.gz", t1=scan)
-    assert "ET is not supported by t1: Dice 0.00 [0.00, 0.00], n = 2" in record["warnings"]
+    assert any(text.startswith("Do not rely on ET from t1: ") for text in record["warnings"])
     assert "Dice of t1 on made-up cases: WT 0.00 [0.00, 0.00] n 2" in capsys.readouterr().out
     assert record["use"].startswith("Research use only")
     assert len(record["model"]["sha256"]) == 64
     assert record["versions"]["torch"] == torch.__version__
     assert record["bundle"]["name"] == "bright"
+
+
+def test_a_demo_model_says_first_that_its_result_means_nothing(tmp_path, capsys):
+    bundle = bright_bundle(tmp_path, demo=True)
+    scan = write_nifti(tmp_path / "a.nii.gz", head(affine()))
+    table = SubsetTable(MODALITIES, ["WT"])
+    truth = np.zeros((8, 8), dtype=int)
+    truth[2:6, 2:6] = 3
+    for subset in table.subsets:
+        table.add("a", subset, score_case(truth, truth, {"WT": (1, 2, 3)}))
+        table.add("b", subset, score_case(truth, truth, {"WT": (1, 2, 3)}))
+    write_reliability(table, bundle / "models/model.pt", {}, "brain phantom")  # as an older version wrote it
+    record = predict(bundle, tmp_path / "out.nii.gz", flair=scan)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == DEMO
+    assert "means nothing" in said[-1]
+    assert not any("Dice" in line or "Made for" in line or "glioma" in line for line in said)
+    assert record["demo"] is True
+    assert record["warnings"][0] == DEMO
+    assert record["intended_for"] == ""
+    assert record["use"].startswith("DEMO MODEL")
+    assert record["reliability"]["regions"]["WT"]["supported"] is False
+
+
+def test_weights_that_are_no_numbers_make_no_label_map(tmp_path, capsys):
+    bundle = bright_bundle(tmp_path)
+    scan = write_nifti(tmp_path / "a.nii.gz", head(affine()))
+    path = bundle / "models/model.pt"
+    state = torch.load(path, weights_only=True)
+    torch.save({name: value * torch.nan for name, value in state.items()}, path)
+    with pytest.raises(SystemExit):
+        predict(bundle, tmp_path / "out.nii.gz", flair=scan)
+    assert "model.pt holds weights that are no finite numbers" in capsys.readouterr().err
+    assert not (tmp_path / "out.nii.gz").exists()
+
+
+def test_a_model_of_other_settings_is_named(tmp_path, capsys):
+    bundle = bright_bundle(tmp_path, spatial_dims=2)
+    scan = write_nifti(tmp_path / "a.nii.gz", head(affine()))
+    with pytest.raises(SystemExit):
+        predict(bundle, tmp_path / "out.nii.gz", flair=scan)
+    assert "was trained with the spatial_dims 2, the bundle bright has 3" in capsys.readouterr().err
 
 
 def test_overwrite(bundle, tmp_path):

@@ -22,6 +22,7 @@ from monai.utils import TraceKeys, convert_to_tensor
 from torch.serialization import safe_globals
 from tqdm import tqdm
 
+from passion_monai.checkpoints import check_archive
 from passion_monai.data.loading.fingerprint import fingerprint
 
 __all__ = ["CaseDataset"]
@@ -66,6 +67,7 @@ class CaseDataset(PersistentDataset):
             raise ValueError("data is empty: a dataset needs at least one case")
         super().__init__(data, transform, cache_dir=None if cache_dir is None else Path(cache_dir), track_meta=True)
         self.seed = seed
+        self._checked: set[tuple[str, int, int, int]] = set()
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # persistent workers see it change
 
     def set_epoch(self, epoch: int) -> None:
@@ -98,6 +100,7 @@ class CaseDataset(PersistentDataset):
         path = self.cache_dir / f"{fingerprint(item_transformed, self._preprocessing)}.pt"
         if path.is_file():
             try:
+                self._check(path)
                 with safe_globals(_RECORDS):
                     return torch.load(path, weights_only=True, mmap=True)
             except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
@@ -106,6 +109,14 @@ class CaseDataset(PersistentDataset):
         item = convert_to_tensor(_compact(item), convert_numeric=False, track_meta=True)
         _save(item, path)
         return item
+
+    def _check(self, path: Path) -> None:
+        """Compare a file with its checksum, once as long as it stays the same: workers inherit what is checked."""
+        state = path.stat()
+        seen = (path.name, state.st_size, state.st_mtime_ns, state.st_ino)
+        if seen not in self._checked:
+            check_archive(path)
+            self._checked.add(seen)
 
     @cached_property
     def _preprocessing(self) -> str:

@@ -99,6 +99,7 @@ def _content(folders: Sequence[RunFolder], groups: Groups, drawing: Path, hd: st
     return {
         "version": passion_monai.__version__,
         "folders": folders,
+        "demos": [one.path.name for one in folders if one.demo],
         "sheets": sheets,
         "figures": [(data_uri(picture.path), picture) for picture in overview],
         "details": details,
