@@ -17,7 +17,7 @@ from passion_monai.losses import check_labels
 from passion_monai.methods import Method
 from passion_monai.networks.contract import on_host, runs_ahead
 
-from .readout import Readout
+from passion_monai.engines.readout import Readout
 
 __all__ = ["IncompleteTrainer"]
 
