@@ -146,7 +146,7 @@ def no_references(predictions, references):
         (no_predictions, "holds no label map (.nii, .nii.gz)"),
         (other_names, "belongs to a reference: found patient_1_seg.nii.gz, expected names like case_a_2_seg.nii.gz"),
         (twice, "case 'case_a' has two predictions from flair+t1ce+t1+t2"),
-        (reference_twice, "case 'case_a' has two references"),
+        (reference_twice, "case 'case_a' is there twice, in"),
         (no_references, "references is no folder"),
     ],
 )
