@@ -46,11 +46,11 @@ def _fault(name: str) -> str:
     """What is wrong with a name, empty when nothing is."""
     if not name:
         return "is empty"
-    if name.startswith("."):
-        return "begins with a dot, which hides files"
     bad = next((sign for sign in name if sign in "/\\" or not sign.isprintable()), None)
     if bad is not None:
         return f"holds the character {bad!r} (U+{ord(bad):04X})"
+    if name.startswith("."):
+        return "begins with a dot, which hides files"
     size = len(name.encode())
     return f"is {size} bytes long, at most {LONGEST} are possible" if size > LONGEST else ""
 

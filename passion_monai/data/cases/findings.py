@@ -6,13 +6,14 @@ Training stops at the first error; `passion audit` collects all of them. Both sp
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from passion_monai.utils.messages import printable
 
-__all__ = ["KINDS", "Finding", "Kind", "settle"]
+__all__ = ["KINDS", "Finding", "Kind", "settle", "warnings_already_said"]
 
 logger = logging.getLogger(__name__)
 SHOWN = 5  # warnings of a kind
@@ -165,3 +166,13 @@ def settle(findings: Iterable[Finding]) -> None:
         details = "; ".join(finding.detail for finding in found[:SHOWN])
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         logger.warning(f"{KINDS[kind].title}: {details}{more}. {KINDS[kind].suggestion}")
+
+
+@contextmanager
+def warnings_already_said() -> Iterator[None]:
+    """In this block `settle` raises errors and is silent about the rest, because an audit shows all of it."""
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before

@@ -184,4 +184,4 @@ def checked_names(items: Iterable[Item]) -> Iterator[Finding]:
         try:
             item["case"] = case_name(item["case"], str(path))
         except ValueError as error:
-            yield Finding("case-name", str(error), files=(str(path),))
+            yield Finding("case-name", str(error), str(item["case"]), (str(path),))
