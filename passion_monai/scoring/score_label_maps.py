@@ -76,12 +76,13 @@ def _expected(
     """
     order = SubsetTable(modalities, []).subsets
     asked = {subset for (_, subset), one in found.items() if one.asked}
-    common = Counter(subset for (_, subset), one in found.items() if not one.asked).most_common(1)
+    counts = Counter(subset for (_, subset), one in found.items() if not one.asked)
+    common = max(counts, key=lambda subset: (counts[subset], subset.count("+")), default=None)
     expected = {}
     for case, reference in truth.items():
         wanted = {*asked, *(subset for other, subset in found if other == case)}
-        if common and not any(other == case for other, _ in found):
-            wanted.add(_possible(common[0][0], reference.modalities))
+        if common is not None and not any(other == case for other, _ in found):
+            wanted.add(_possible(common, reference.modalities))
         expected[case] = [subset for subset in order if subset in wanted]
     return expected
 

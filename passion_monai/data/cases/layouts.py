@@ -119,7 +119,7 @@ def _decathlon_layout(root: Path, found: Decathlon, modalities: Sequence[str]) -
     name += f", channels {', '.join(found.channels)}"
     used = [root / f"{kind}{end}" for kind in ("images", "labels") for end in ("Tr", "Ts")]
     findings = [*found.findings, *_outside(root, used)]
-    if not found.sections["training"]:
+    if not found.sections["training"] and not found.unlabelled:
         text = f"{root / 'imagesTr'} holds no channel of {list(modalities)}; dataset.json names {few(found.channels)}"
         findings.append(Finding("no-image", text))
     return Layout(name, found.sections, findings, found.label_names, found.unlabelled)

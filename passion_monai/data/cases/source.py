@@ -76,7 +76,7 @@ def read_folder(folder: str | Path, modalities: Sequence[str]) -> list[Item]:
         ValueError: when it holds no case, or something that cannot be told.
     """
     layout = read_layout(Path(folder).expanduser().absolute(), modalities)
-    settle(layout.findings)
+    settle(finding for finding in layout.findings if finding.kind != "test-label")
     check_disjoint(layout.sections)
     return layout.items
 
