@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from passion_monai.utils.cells import as_cell, from_cell
+from passion_monai.utils.texts import read_text
+
 __all__ = ["FAILED", "METRIC_NAMES", "Header", "ScoreRow", "format_header", "format_rows", "read_rows"]
 
 FORMAT, VERSION = "passion_monai.scores", 1
@@ -76,7 +79,7 @@ def format_rows(rows: Iterable[ScoreRow]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
-        writer.writerow([*row[:3], *(f"{value:.6g}" for value in row[3:-2]), *row[-2:]])
+        writer.writerow([*map(as_cell, row[:3]), *(f"{value:.6g}" for value in row[3:-2]), *row[-2:]])
     return text.getvalue()
 
 
@@ -90,12 +93,15 @@ def read_rows(path: str | Path) -> tuple[Header, list[ScoreRow]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"score table {path} does not exist")
-    first, _, body = path.read_text(encoding="utf-8").partition("\n")
+    first, _, body = read_text(path).partition("\n")
     facts = _header(path, first)
     columns, _, body = body.partition("\n")
     if columns.split(",") != list(ScoreRow._fields):
         raise ValueError(f"{path} line 2: expected the columns {','.join(ScoreRow._fields)}, got {columns!r}")
-    rows = [_row(path, number, cells) for number, cells in enumerate(csv.reader(io.StringIO(body)), start=3)]
+    try:
+        rows = [_row(path, number, cells) for number, cells in enumerate(csv.reader(io.StringIO(body)), start=3)]
+    except csv.Error as error:
+        raise ValueError(f"{path} is no table of scores: {error}") from error
     return facts, rows
 
 
@@ -119,7 +125,7 @@ def _header(path: Path, line: str) -> Header:
 
 def _row(path: Path, number: int, cells: list[str]) -> ScoreRow:
     try:
-        case, subset, region, *values, reference, prediction = cells
+        case, subset, region, *values, reference, prediction = [*map(from_cell, cells[:3]), *cells[3:]]
         return ScoreRow._make([case, subset, region, *map(float, values), int(reference), int(prediction)])
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} line {number}: not a row of {len(ScoreRow._fields)} scores: {cells}") from error

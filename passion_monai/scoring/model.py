@@ -19,7 +19,7 @@ from passion_monai.reports.figures.curves import training_figures
 from passion_monai.reports.kept_cases import keep_cases, worth_keeping
 from passion_monai.reports.reliability import DEMO, SYNTHETIC, write_reliability
 from passion_monai.scoring.facts import save_facts, save_table
-from passion_monai.scoring.recorder import Example, Recorder, mean_dice
+from passion_monai.scoring.recorder import Example, Recorder, mean_dice, unless_it_fails
 from passion_monai.utils.messages import few
 
 __all__ = ["evaluate"]
@@ -89,7 +89,9 @@ def evaluate(
     keep_cases(folder / "cases", worth_keeping(cases, mean_dice(table)))
     written = [Path(model), _card(table, model, folder, data, {**settings, "synthetic": synthetic})]
     written += [partial.path, save_table(table, folder, title, remarks)]
-    written += [*training_figures(folder), *(example.draw(folder, classes) if example else [])]
+    written += unless_it_fails(lambda: training_figures(folder), [], "the figures of the training")
+    if example:
+        written += unless_it_fails(lambda: example.draw(folder, classes), [], "the picture of a case")
     print("".join(f"\n{text}" for text in remarks))
     print(f"\n{title}\n\n{table.to_text()}\n")
     print("".join(f"  {path}\n" for path in written), end="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-__all__ = ["few", "nearest"]
+__all__ = ["few", "nearest", "printable"]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -32,3 +32,16 @@ def few(names: Sequence[str], limit: int = 3) -> str:
     """
     shown = ", ".join(str(name) for name in names[:limit])
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
+
+
+def printable(text: object) -> str:
+    r"""A text without anything that moves a terminal's cursor or begins a line: such characters are written out.
+
+    Example:
+        >>> print(printable("a\nb\x1b[2J"))
+        a\nb\x1b[2J
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for sign in str(text)
+    )

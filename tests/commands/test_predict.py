@@ -212,3 +212,44 @@ def test_overwrite(bundle, tmp_path):
     (tmp_path / "out.nii.gz").write_bytes(b"old")
     predict(bundle, tmp_path / "out.nii.gz", "--overwrite", flair=write_nifti(tmp_path / "a.nii.gz", scan))
     check(tmp_path / "out.nii.gz", scan)
+
+
+def test_a_folder_is_read_as_training_reads_it(bundle, tmp_path, caplog):
+    scan = head(affine())
+    for name in ("P1/visit1/flair.nii", "P1/visit2/t1.nii", "x/x_flair.nii.gz/brain.nii", "x/x_T2.NII", "x/atlas.nii"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_nifti(tmp_path / "data" / name, scan)
+    write_nrrd(tmp_path / "data/x/x_t1.nrrd", scan)
+    predict(bundle, tmp_path / "out", "--input", tmp_path / "data")
+    found = {path.name: json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")}
+    assert {name: record["modalities"] for name, record in found.items()} == {
+        "P1_visit1_seg.json": ["flair"],
+        "P1_visit2_seg.json": ["t1"],
+        "x_seg.json": ["flair", "t1", "t2"],
+    }
+    assert "atlas.nii" in caplog.text
+    check(tmp_path / "out/x_seg.nii.gz", scan)
+
+
+def test_a_decathlon_folder(bundle, tmp_path):
+    scan = head(affine())
+    (tmp_path / "data/imagesTs").mkdir(parents=True)
+    (tmp_path / "data/imagesTr").mkdir(parents=True)
+    four = nibabel.Nifti1Image(np.stack([scan.image, 0.5 * scan.image], axis=-1), scan.affine)
+    nibabel.save(four, tmp_path / "data/imagesTs/a.nii.gz")
+    (tmp_path / "data/dataset.json").write_text(json.dumps({"modality": {"0": "T2", "1": "FLAIR"}}))
+    predict(bundle, tmp_path / "out", "--input", tmp_path / "data")
+    record = json.loads((tmp_path / "out/a_seg.json").read_text())
+    assert record["modalities"] == ["flair", "t2"]
+    assert record["inputs"]["flair"]["file"].endswith("a.nii.gz#1")
+    check(tmp_path / "out/a_seg.nii.gz", scan)
+
+
+def test_content_that_is_not_here_is_an_error(bundle, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    write_nifti(tmp_path / "data/a_flair.nii", head(affine()))
+    (tmp_path / "data/a_t1.nii").symlink_to(".git/annex/objects/x")
+    with pytest.raises(SystemExit, match="2"):
+        predict(bundle, tmp_path / "out", "--input", tmp_path / "data")
+    assert "a_t1.nii is a link to .git/annex/objects/x, which is not there; fetch it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

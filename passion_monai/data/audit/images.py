@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +12,23 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from monai.data.utils import correct_nifti_header_if_necessary
+from monai.data.utils import compute_shape_offset, zoom_affine
 from monai.transforms import LoadImage
 from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import aff2axcodes, io_orientation
+from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 from nibabel.spatialimages import HeaderDataError
 from tqdm import tqdm
 
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.files import is_nifti_name
+from passion_monai.data.loading.transforms.nifti import read_nifti
 
 __all__ = ["ImageFacts", "read_images"]
 
-_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, RuntimeError, MemoryError, zlib.error)
+_UNREADABLE = (
+    *(ImageFileError, HeaderDataError, OSError, EOFError, MemoryError, zlib.error),
+    *(ValueError, TypeError, RuntimeError),
+)
 MAX_VALUES = 64  # a label map has no more values than that
 
 
@@ -76,6 +81,17 @@ class ImageFacts:
             tuple(int(n) for n in self._turned(self.shape)) if len(self.shape) == 3 and self.invertible else self.shape
         )
 
+    def resampled(self, spacing: Sequence[float]) -> tuple[int, ...]:
+        """Voxels along left-right, front-back and up-down once the image has another spacing, as MONAI counts them.
+
+        Raises:
+            numpy.linalg.LinAlgError: when MONAI cannot resample by this affine.
+        """
+        turn = io_orientation(np.array(self.affine))
+        affine = np.array(self.affine) @ inv_ornt_aff(turn, self.shape)
+        wanted = zoom_affine(affine, spacing, diagonal=False)
+        return tuple(int(n) for n in compute_shape_offset(self.size, affine, wanted)[0])
+
     def _turned(self, numbers: Iterable[float]) -> list[float]:
         axes = io_orientation(np.array(self.affine))[:, 0]
         return [number for _, number in sorted(zip(axes, numbers, strict=True), key=lambda pair: pair[0])]
@@ -121,14 +137,15 @@ def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> It
 
 
 def _read(file: Path) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Values, affine, and whether MONAI changes what is stored; nibabel is asked because MONAI turns all to float32."""
-    if file.name.endswith((".nii", ".nii.gz")):
-        image: Any = nib.load(file)
-        array, stored = np.asanyarray(image.dataobj), np.array(image.affine, dtype=float)
-        affine = np.array(correct_nifti_header_if_necessary(image).affine, dtype=float)  # as MONAI's reader does
-        return array, affine, not np.allclose(affine, stored)
-    image = LoadImage(image_only=True)(file)
-    return image.numpy(), np.asarray(image.affine, dtype=float), False
+    """Values and affine as training reads them, and whether that affine is not the stored one."""
+    if not is_nifti_name(file.name):
+        image = LoadImage(image_only=True)(file)
+        return image.numpy(), np.asarray(image.affine, dtype=float), False
+    with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite, and is said
+        image = read_nifti(file)
+    header: Any = nib.load(file)
+    affine = image.affine.numpy().astype(float)
+    return image.as_tensor().numpy(), affine, not np.allclose(affine, header.affine)
 
 
 def _measured(array: np.ndarray, affine: np.ndarray, contradicts: bool, is_label: bool) -> ImageFacts:

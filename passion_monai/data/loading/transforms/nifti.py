@@ -26,10 +26,10 @@ def is_nifti(file: Path) -> bool:
     """Whether the name ends in ``.nii`` or ``.nii.gz``.
 
     Example:
-        >>> is_nifti(Path("a_t1.nii.gz")), is_nifti(Path("a_t1.mha"))
-        (True, False)
+        >>> is_nifti(Path("a_t1.nii.gz")), is_nifti(Path("a_t1.NII")), is_nifti(Path("a_t1.mha"))
+        (True, True, False)
     """
-    return file.name.endswith((".nii", ".nii.gz"))
+    return file.name.lower().endswith((".nii", ".nii.gz"))
 
 
 def read_nifti(file: Path) -> MetaTensor:
@@ -56,7 +56,7 @@ def read_nifti(file: Path) -> MetaTensor:
 
 
 def _stored(image: Any, file: Path) -> np.ndarray:
-    if igzip is None or file.suffix != ".gz":
+    if igzip is None or file.suffix.lower() != ".gz":
         return np.asarray(image.dataobj)
     try:
         with igzip.open(file) as stream:
