@@ -34,7 +34,7 @@ def read_itk(path: Path) -> Scan:
             f"{path} has {io.GetNumberOfComponents()} numbers a voxel and {io.GetNumberOfDimensions()} axes, expected "
             f"one number and a volume: write each modality into a file of its own"
         )
-    return scan_from_itk(itk.imread(str(path), itk.F), str(path), path.suffix.lstrip(".").upper())
+    return scan_from_itk(itk.imread(str(path), itk.D), str(path), path.suffix.lstrip(".").upper())
 
 
 def scan_from_itk(image: Any, path: str, kind: str, patient: str | None = None) -> Scan:
@@ -47,7 +47,7 @@ def scan_from_itk(image: Any, path: str, kind: str, patient: str | None = None) 
     affine[:dims, :dims] = itk.array_from_matrix(image.GetDirection()) * np.asarray(list(image.GetSpacing()))
     affine[:dims, 3] = list(image.GetOrigin())
     voxels = voxels[..., None] if dims == 2 else voxels
-    return Scan(np.ascontiguousarray(voxels, dtype=np.float32), RAS_FROM_LPS @ affine, path, kind, patient)
+    return Scan(np.ascontiguousarray(voxels), RAS_FROM_LPS @ affine, path, kind, patient)
 
 
 def scan_to_itk(scan: Scan) -> Any:
