@@ -34,7 +34,8 @@ except ImportError:
 __all__ = ["BadImageError", "NiftiImage", "is_nifti", "nifti_shape", "read_nifti"]
 
 PACKED = 1100  # times: more than any byte of a gzip file can hold
-_DAMAGE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, OverflowError, IsalError, zlib.error)
+_UNPACKING: Any = (zlib.error, IsalError)
+_DAMAGE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, OverflowError, *_UNPACKING)
 
 
 class NiftiImage(NamedTuple):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,27 @@ from numpy.typing import NDArray
 
 from passion_monai.data.scans.scan import Scan
 
-__all__ = ["read_itk", "scan_from_itk", "scan_to_itk"]
+__all__ = ["RAS_FROM_LPS", "read_itk", "scan_from_itk", "scan_to_itk", "silenced"]
 
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep what ITK and GDCM write to the terminal from it; their errors are exceptions.
+
+    They write to the file descriptor, past Python.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_itk(path: Path) -> Scan:

@@ -78,18 +78,7 @@ def test_resampling_mixes_the_border_as_in_the_original(name):
         np.ones(5),
         np.ones((1, 1, 1)),
     ],
-    ids=[
-        "0",
-        "0 as float",
-        "z-scored with 0",
-        "four values",
-        "noise",
-        "noise and tissue",
-        "constant",
-        "zeros",
-        "inside",
-    ]
-    + ["line", "voxel"],
+    ids=["0", "float", "z-scored", "four values", "noise", "noisy", "constant", "zeros", "inside", "line", "voxel"],
 )
 def test_ordinary_images_are_not_touched(image):
     found, note = zero_background(image)
