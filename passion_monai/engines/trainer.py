@@ -13,11 +13,10 @@ from monai.utils.enums import CommonKeys as Keys
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
+from passion_monai.engines.readout import Readout
 from passion_monai.losses import check_labels
 from passion_monai.methods import Method
 from passion_monai.networks.contract import on_host, runs_ahead
-
-from passion_monai.engines.readout import Readout
 
 __all__ = ["IncompleteTrainer"]
 

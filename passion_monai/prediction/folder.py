@@ -69,7 +69,8 @@ def predict(
         if predictor is None:
             return
         inputs = {name: {"file": case[name]} for name in used}
-        prediction = predictor.describe(case["case"], "+".join(used), path, inputs, reference=used[0])
+        notes = [line for text in engine.state.batch["notes"] for line in str(text).split("\n") if line]
+        prediction = predictor.describe(case["case"], "+".join(used), path, inputs, used[0], warnings=notes)
         prediction.write(path.with_name(f"{case['case']}_{postfix}.json"))
         for text in prediction.warnings:
             if text != DEMO:  # said once for all

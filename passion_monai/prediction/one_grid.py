@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.images import placed_image
 from passion_monai.data.scans import Scan, coverage, read_channels, read_scan, register_rigid, resampled, same_grid
 from passion_monai.prediction.requests import Request
 from passion_monai.utils.messages import nearest
@@ -35,7 +36,7 @@ class Harmonised:
         paths = {}
         for name, scan in self.scans.items():
             paths[name] = str(folder / f"{name}.nii")
-            nibabel.save(nibabel.Nifti1Image(scan.image, scan.affine), paths[name])
+            nibabel.save(placed_image(scan.image, scan.affine, self.scans[self.reference].frame), paths[name])
         return paths
 
 

@@ -82,8 +82,7 @@ def check_case(
             sound[path] = facts[path]
         else:
             yield Finding(*problem, case, (path,))
-        if facts[path].contradicts and facts[path].invertible:
-            yield Finding("header", f"{path}: read as {_grid(facts[path])}", case, (path,))
+        yield from _oddities(path, facts[path], case)
         if problem is None and key != "label" and facts[path].low == facts[path].high:
             yield Finding("empty", f"{path}: every voxel is {facts[path].low:g}", case, (path,))
     yield from _grids(item, sound)
@@ -95,6 +94,15 @@ def check_case(
         yield Finding(kind, f"{section} case {case!r} has no label", case)
     elif label in sound:
         yield from _label(label, sound[label], case, coding)
+
+
+def _oddities(path: str, facts: ImageFacts, case: str) -> Iterator[Finding]:
+    """What training reads, but not everybody reads alike."""
+    if facts.placement and facts.invertible:
+        yield Finding("header", f"{path} {facts.placement}: read as {_grid(facts)}", case, (path,))
+    if facts.background:
+        kind = "unclear-background" if "no clear" in facts.background else "background"
+        yield Finding(kind, f"{path} {facts.background}", case, (path,))
 
 
 def _file_problem(path: str, facts: ImageFacts) -> tuple[str, str] | None:

@@ -71,8 +71,16 @@ KINDS = {
     "affine": Kind(True, "affines that cannot be inverted", "repair the header (sform, qform) from the original scan"),
     "header": Kind(
         False,
-        "headers that contradict themselves",
-        "pixdim fits the qform, not the sform, so training takes the qform: write the affine that you mean into both",
+        "headers that do not say clearly where a scan lies",
+        "the sform is read, else the qform, else the voxel size alone: write the affine that you mean into both",
+    ),
+    "background": Kind(
+        False,
+        "images whose background is not 0",
+        "training and prediction take it as 0: right, if it is the background",
+    ),
+    "unclear-background": Kind(
+        False, "images whose background is not clear", "normalisation takes all but 0 for the patient: set it to 0"
     ),
     "not-finite": Kind(True, "NaN or infinite voxels", "replace them (0 outside of the scan) or leave the file out"),
     "small": Kind(True, "cases smaller than the training crop", "train with a smaller --roi_size, or pad the scans"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import tempfile
@@ -27,6 +28,10 @@ from passion_monai.data.loading.fingerprint import fingerprint
 
 __all__ = ["CaseDataset"]
 
+logger = logging.getLogger(__name__)
+
+_NOTES = 3  # cases whose files are named before the rest is left to the audit
+
 # What MONAI's records of invertible transforms hold beside tensors and built-in types: an enumeration, small arrays.
 _ARRAY_TYPES = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "int16")]
 _RECORDS: list[Any] = [TraceKeys, np.ndarray, np.dtype, np.empty(0).__reduce__()[0], *_ARRAY_TYPES]
@@ -44,7 +49,8 @@ class CaseDataset(PersistentDataset):
     The random transforms of item i in epoch e are seeded from ``(seed, e, i)``: the same for any number of workers, any
     number of processes, and after a resume. `set_epoch` must be called before a loader begins the epoch.
 
-    An error in a transform is raised as what it is, not as MONAI's RuntimeError around it.
+    An error in a transform is raised as what it is, not as MONAI's RuntimeError around it. What `LoadImageModalitiesd`
+    notes about the files of the first few cases is logged, from the cache as well.
 
     Args:
         data: items, one a case.
@@ -69,6 +75,7 @@ class CaseDataset(PersistentDataset):
         self.seed = seed
         self._checked: set[tuple[str, int, int, int]] = set()
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # persistent workers see it change
+        self._noted: set[str] = set()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose random numbers are used."""
@@ -95,6 +102,23 @@ class CaseDataset(PersistentDataset):
 
     def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
         """The deterministic part of the transforms applied to an item, from the cache when it is there."""
+        item = self._preprocessed(item_transformed)
+        if isinstance(item, Mapping) and item.get("notes"):
+            self._say(str(item["notes"]), str(item.get("case")))
+        return item
+
+    def _say(self, notes: str, case: str) -> None:
+        """Log what is odd about a case's files, once a case, and not of every case."""
+        if case in self._noted or len(self._noted) > _NOTES:
+            return
+        self._noted.add(case)
+        if len(self._noted) > _NOTES:
+            logger.warning("more cases are like these; `passion audit` names them all")
+            return
+        for note in notes.split("\n"):
+            logger.warning(f"case {case}: {note}")
+
+    def _preprocessed(self, item_transformed: Mapping[str, Any]) -> Any:
         if self.cache_dir is None:
             return _unwrapped(self._pre_transform, deepcopy(item_transformed))
         path = self.cache_dir / f"{fingerprint(item_transformed, self._preprocessing)}.pt"
@@ -147,6 +171,6 @@ def _unwrapped(apply: Callable[[Any], Any], item: Any) -> Any:
     try:
         return apply(item)
     except RuntimeError as error:
-        if isinstance(error.__cause__, (ValueError, TypeError, FileNotFoundError)):
+        if isinstance(error.__cause__, (ValueError, TypeError, FileNotFoundError, PermissionError)):
             raise error.__cause__ from None
         raise

@@ -17,6 +17,8 @@ MODALITIES = ["flair", "t1ce", "t1", "t2"]
 # what only the user can decide, and data without anything to train on
 KEPT = {
     "header",
+    "background",
+    "unclear-background",
     "label-merged",
     "label-empty",
     "same-file",
