@@ -12,7 +12,7 @@ FORMULA = "=+-@"
 
 
 def safe_name(name: object, what: str = "name") -> str:
-    """The name, when it can be a part of a file name and be shown on a terminal; nothing is changed in it.
+    r"""The name, when it can be a part of a file name and be shown on a terminal; nothing is changed in it.
 
     It is one name and not a path, is not hidden, has no control characters, and no spreadsheet takes it for a formula.
 
