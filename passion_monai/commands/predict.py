@@ -5,7 +5,6 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
-import fire
 import torch
 
 from passion_monai.bundle.options import flag
@@ -19,7 +18,6 @@ from passion_monai.utils.messages import nearest
 __all__ = ["predict"]
 
 
-@fire.decorators.SetParseFn(str)
 def predict(
     bundle: str,
     output: str,

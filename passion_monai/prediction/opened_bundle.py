@@ -16,6 +16,7 @@ from monai.bundle import ConfigParser
 
 from passion_monai.checkpoints import load_weights
 from passion_monai.checkpoints.settings import load_settings
+from passion_monai.utils.errors import best_error
 from passion_monai.utils.messages import nearest
 
 __all__ = ["InferenceBundle"]
@@ -111,12 +112,10 @@ class InferenceBundle:
         try:
             return self.parser.get_parsed_content(name)
         except RuntimeError as error:  # MONAI's config machinery hides what a user can understand
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            if isinstance(cause, (ValueError, TypeError, FileNotFoundError)):
-                raise cause from error
-            raise
+            best = best_error(error)
+            if best is None:
+                raise
+            raise best from error
 
     def _check_model(self) -> None:
         if not self.model.is_file():

@@ -28,7 +28,7 @@ def safe_name(name: object, what: str = "name") -> str:
         'Müller (2).v1'
         >>> safe_name("../victim/scan", "case")
         Traceback (most recent call last):
-        ValueError: case '../victim/scan' is a path, expected a name without / and \\: rename it
+        ValueError: case '../victim/scan' is a path, expected a name without / and \: rename it
     """
     reason = _fault(name)
     if reason:

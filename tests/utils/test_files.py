@@ -1,0 +1,97 @@
+"""Files are whole or not there, also when the disk or a limit stops them; JSON is read strictly."""
+
+import resource
+from contextlib import contextmanager
+
+import pytest
+
+from passion_monai.utils.files import csv_rows, parse_json, read_json_object, whole_file, whole_files
+
+
+@contextmanager
+def largest_file(size):
+    """As on a full disk, without one: the system refuses to let any file grow beyond ``size`` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_too_large_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with (
+        largest_file(1000),
+        pytest.raises(OSError, match=r"a\.txt cannot be written, the file is larger"),
+        whole_file(path) as draft,
+    ):
+        draft.write_bytes(bytes(2000))
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_files_that_belong_together_appear_together(tmp_path):
+    with whole_files([tmp_path / "map", tmp_path / "record"]) as (labels, record):
+        labels.write_text("map")
+        assert list(tmp_path.glob("[!.]*")) == []
+        record.write_text("record")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["map", "record"]
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_one_that_fails_takes_the_other_with_it(tmp_path, overwrite):
+    if overwrite:
+        (tmp_path / "map").write_text("old")
+    (tmp_path / "record").mkdir()  # cannot be replaced by a file
+    (tmp_path / "record" / "x").touch()
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+
+    def write():
+        with whole_files([tmp_path / "map", tmp_path / "record"]) as (labels, record):
+            labels.write_text("new")
+            assert not record.exists()  # and stays so
+
+    with pytest.raises(FileNotFoundError):
+        write()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+    if overwrite:
+        assert (tmp_path / "map").read_text() == "old"
+
+
+def test_a_name_too_long(tmp_path):
+    with pytest.raises(OSError, match="the name is too long"), whole_file(tmp_path / ("x" * 300)) as draft:
+        draft.write_text("x")
+
+
+def test_a_file_that_cannot_be_read_is_not_called_unwritable(tmp_path):
+    def read():
+        raise PermissionError(13, "Permission denied", "/somewhere/else/scan.nii")
+
+    with pytest.raises(PermissionError) as caught, whole_file(tmp_path / "a"):
+        read()
+    assert caught.value.filename == "/somewhere/else/scan.nii"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', r"gives the key 'c' twice: mend it"),
+        ("[" * 100_000, r"nested too deeply to be read: mend it"),
+        ("{", r"no valid JSON .*: mend it"),
+        (b"\xff\xfe{", r"no valid JSON .*: mend it"),
+    ],
+)
+def test_json_that_is_refused(text, message):
+    with pytest.raises(ValueError, match=f"a.json .*{message}"):
+        parse_json(text, "a.json", "mend it")
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": 1}', encoding="utf-8-sig")
+    assert read_json_object(tmp_path / "a.json") == {"a": 1}
+
+
+def test_a_field_that_is_too_long_is_an_error_with_its_line():
+    with pytest.raises(ValueError, match=r"t\.csv line 4: no row of a table \(field larger than field limit"):
+        list(csv_rows(["a,b\n", f"{'x' * 200_000},1\n"], "t.csv", first=3))
