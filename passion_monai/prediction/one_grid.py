@@ -12,6 +12,7 @@ import numpy as np
 
 from passion_monai.data.scans import Scan, coverage, read_channels, read_scan, register_rigid, resampled, same_grid
 from passion_monai.prediction.requests import Request
+from passion_monai.utils.files import whole_file
 from passion_monai.utils.messages import nearest
 
 __all__ = ["Harmonised", "harmonised", "read_request"]
@@ -34,7 +35,8 @@ class Harmonised:
         paths = {}
         for name, scan in self.scans.items():
             paths[name] = str(folder / f"{name}.nii")
-            nibabel.save(nibabel.Nifti1Image(scan.image, scan.affine), paths[name])
+            with whole_file(paths[name]) as draft:
+                draft.write_bytes(nibabel.Nifti1Image(scan.image, scan.affine).to_bytes())
         return paths
 
 

@@ -73,7 +73,10 @@ class InferenceBundle:
             item: ``case`` and a path per modality, all on one grid.
             output_dir: where to.
         """
-        self.parser["output_dir"] = str(output_dir)
+        known: Any = self.parser.config
+        for name in ("output_dir", "draft_dir"):
+            if name in known:
+                self.parser[name] = str(output_dir)
         preprocessing, postprocessing = self._parsed("preprocessing"), self._parsed("postprocessing")
         data = preprocessing(dict(item))
         with torch.no_grad():

@@ -9,15 +9,20 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from passion_monai.utils.errors import one_line
 
-__all__ = ["csv_rows", "file_sha256", "parse_json", "read_json_object", "whole_file", "whole_files"]
+__all__ = ["NotWrittenError", "csv_rows", "file_sha256", "parse_json", "read_json_object", "whole_file", "whole_files"]
 
 # what a disk says when it cannot take a file, whichever library was writing
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENAMETOOLONG, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class NotWrittenError(OSError):
+    """The disk cannot take a file: it is full, read-only, or the name or the file is too long."""
 
 
 @contextmanager
@@ -27,7 +32,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     The folder is made. Two processes may write the same file at once: the last one wins.
 
     Raises:
-        OSError: when the disk cannot take the file, with ``path`` and the reason in words.
+        NotWrittenError: when the disk cannot take the file, with ``path`` and the reason in words.
     """
     with whole_files([path]) as drafts:
         yield drafts[0]
@@ -37,16 +42,19 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def whole_files(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
     """Several paths to write to that belong together: all replace their files when the block ends, or none does.
 
-    They are put in place in this order, so the last is the one that says that the others are there.
+    They are put in place in this order, so the last is the one that says that the others are there. What a killed
+    process left of an earlier try is removed.
 
     Raises:
-        OSError: when the disk cannot take a file.
+        NotWrittenError: when the disk cannot take a file.
     """
     targets = [Path(path) for path in paths]
     drafts = [path.with_name(f".{path.name}.{os.getpid()}") for path in targets]
     try:
         for folder in {path.parent for path in targets}:
             folder.mkdir(parents=True, exist_ok=True)
+        for path in targets:
+            _remove_left(path)
         yield drafts
         _replace_all(drafts, targets)
     except OSError as error:
@@ -54,7 +62,9 @@ def whole_files(paths: Sequence[str | Path]) -> Iterator[list[Path]]:
             raise
         names = ", ".join(path.name for path in targets)
         reason = one_line(OSError(error.errno, error.strerror))
-        raise type(error)(f"{targets[0].parent}: {names} cannot be written, {reason}; nothing of it is left") from error
+        raise NotWrittenError(
+            f"{targets[0].parent}: {names} cannot be written: {reason}; nothing of it is left"
+        ) from error
     finally:
         for draft in drafts:
             with suppress(OSError):
@@ -85,6 +95,30 @@ def _replace_all(drafts: Sequence[Path], targets: Sequence[Path]) -> None:
         raise
     for _, aside in kept:
         aside.unlink(missing_ok=True)
+
+
+def _remove_left(target: Path) -> None:
+    """Remove drafts of a file that killed processes left, and put back what one of them had set aside."""
+    if os.name != "posix":  # elsewhere a process cannot be asked whether it lives
+        return
+    for path in target.parent.glob(f".{escape(target.name)}.*"):
+        pid, _, kind = path.name.removeprefix(f".{target.name}.").partition(".")
+        if not pid.isdecimal() or kind not in ("", "old") or _lives(int(pid)):
+            continue
+        if kind and not target.exists():
+            os.replace(path, target)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _is_elsewhere(error: OSError, paths: Iterable[Path]) -> bool:

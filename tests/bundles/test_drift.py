@@ -59,7 +59,7 @@ ONLY_BRATS = {
         "validate#inferer#overlap",
     },
     "evaluate.json": set(),
-    "inference.json": {"overlap", "inferer#overlap"},
+    "inference.json": {"overlap", "inferer#overlap", "record#options#overlap"},
     "multi_gpu_train.json": set(),
 }
 ONLY_MYOPS = {

@@ -1,22 +1,13 @@
 """Files are whole or not there, also when the disk or a limit stops them; JSON is read strictly."""
 
-import resource
-from contextlib import contextmanager
+import os
+import subprocess
+import sys
 
 import pytest
 
-from passion_monai.utils.files import csv_rows, parse_json, read_json_object, whole_file, whole_files
-
-
-@contextmanager
-def largest_file(size):
-    """As on a full disk, without one: the system refuses to let any file grow beyond ``size`` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+from passion_monai.utils.files import NotWrittenError, csv_rows, parse_json, read_json_object, whole_file, whole_files
+from tests.helpers.limits import largest_file
 
 
 def test_a_file_too_large_leaves_the_old_one(tmp_path):
@@ -24,7 +15,7 @@ def test_a_file_too_large_leaves_the_old_one(tmp_path):
     path.write_text("old")
     with (
         largest_file(1000),
-        pytest.raises(OSError, match=r"a\.txt cannot be written, the file is larger"),
+        pytest.raises(NotWrittenError, match=r"a\.txt cannot be written: the file is larger"),
         whole_file(path) as draft,
     ):
         draft.write_bytes(bytes(2000))
@@ -59,8 +50,22 @@ def test_one_that_fails_takes_the_other_with_it(tmp_path, overwrite):
         assert (tmp_path / "map").read_text() == "old"
 
 
+def test_drafts_of_killed_processes_are_removed_and_a_file_set_aside_comes_back(tmp_path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    pid, alive = dead.stdout.strip(), os.getppid()
+    for name in (f".map.{pid}", f".record.{pid}.old", f".map.{alive}", f".mapped.{pid}", ".map.txt"):
+        (tmp_path / name).write_text(name)
+    with whole_files([tmp_path / "map", tmp_path / "record"]) as (labels, record):
+        assert (tmp_path / "record").read_text() == f".record.{pid}.old"
+        labels.write_text("new")
+        record.write_text("new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        [f".map.{alive}", f".mapped.{pid}", ".map.txt", "map", "record"]
+    )
+
+
 def test_a_name_too_long(tmp_path):
-    with pytest.raises(OSError, match="the name is too long"), whole_file(tmp_path / ("x" * 300)) as draft:
+    with pytest.raises(NotWrittenError, match="the name is too long"), whole_file(tmp_path / ("x" * 300)) as draft:
         draft.write_text("x")
 
 
