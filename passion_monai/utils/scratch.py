@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 try:
@@ -18,17 +19,19 @@ __all__ = ["locked_folder", "scratch_folder"]
 
 
 @contextmanager
-def scratch_folder(prefix: str) -> Iterator[Path]:
-    """A folder in the system's temporary one that nobody else can read; it is gone when the block ends.
+def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """A folder that nobody else can read; it is gone when the block ends, unless it was moved elsewhere.
 
     A run that is killed (SIGKILL) cannot remove its own. Folders are locked while their run lives, so this removes
     those of this user that are not.
 
     Args:
         prefix: of the folder's name, such as ``passion_predict_``; the same for all runs of a command.
+        parent: where it is made; None is the system's folder for temporary files.
     """
-    _remove_left(Path(tempfile.gettempdir()), prefix)
-    folder, handle = _made(prefix)
+    parent = parent or Path(tempfile.gettempdir())
+    _remove_left(parent, prefix)
+    folder, handle = _made(prefix, parent)
     try:
         yield folder
     finally:
@@ -60,10 +63,10 @@ def locked_folder(folder: Path, what: str) -> Iterator[Path]:
         _close(handle)
 
 
-def _made(prefix: str) -> tuple[Path, int]:
+def _made(prefix: str, parent: Path) -> tuple[Path, int]:
     """A new folder and its lock; another run that is cleaning up may be faster, so it is tried again."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix))  # mode 0700
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))  # mode 0700
         handle = _locked(folder)
         if handle is not None and folder.is_dir():
             return folder, handle
@@ -72,7 +75,7 @@ def _made(prefix: str) -> tuple[Path, int]:
 
 
 def _remove_left(parent: Path, prefix: str) -> None:
-    for path in parent.glob(f"{prefix}*"):
+    for path in parent.glob(f"{escape(prefix)}*"):
         if fcntl is None or path.is_symlink() or not path.is_dir() or path.stat().st_uid != os.getuid():
             continue
         handle = _locked(path)

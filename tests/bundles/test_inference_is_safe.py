@@ -70,6 +70,7 @@ def test_it_goes_on_where_it_was_stopped(bundle, tmp_path, scan):
     assert "exists already: choose another --output_dir, or replace it with --overwrite true" in said
 
 
+@pytest.mark.slow
 def test_other_maps_come_along(bundle, tmp_path, scan):
     values = {"data_list_file_path": listing(tmp_path / "list.json", "one"), "output_dir": tmp_path / "out"}
     done = infer(bundle, **values, probabilities="true", output_postfix="labels")
