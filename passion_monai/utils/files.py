@@ -15,7 +15,15 @@ from typing import Any
 
 from passion_monai.utils.errors import one_line
 
-__all__ = ["NotWrittenError", "csv_rows", "file_sha256", "parse_json", "read_json_object", "whole_file", "whole_files"]
+__all__ = [
+    "NotWrittenError",
+    "file_sha256",
+    "parse_json",
+    "read_json_object",
+    "reading_table",
+    "whole_file",
+    "whole_files",
+]
 
 # what a disk says when it cannot take a file, whichever library was writing
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENAMETOOLONG, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -185,22 +193,19 @@ def read_json_object(path: str | Path, way_out: str = "restore it, or delete it"
     return found
 
 
-def csv_rows(lines: Iterable[str], where: str | Path, first: int = 1) -> Iterator[list[str]]:
-    """Rows of a table of commas.
-
-    Args:
-        lines: its lines, as an open file gives them.
-        where: the file, for errors.
-        first: number of the first line.
+@contextmanager
+def reading_table(path: str | Path) -> Iterator[None]:
+    """While a table of commas is read: what its reader says becomes an error of a user.
 
     Raises:
-        ValueError: when a line is no such row, or a field of it is longer than any name or number can be.
+        ValueError: when it is no text, or a field is longer than any name or number can be.
     """
-    reader = csv.reader(lines)
     try:
-        yield from reader
+        yield
     except csv.Error as error:
-        raise ValueError(f"{where} line {first + reader.line_num - 1}: no row of a table ({error})") from error
+        raise ValueError(f"{path} is no table ({error}): make it again, or delete it") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: save it as CSV UTF-8, or make it again") from error
 
 
 def file_sha256(path: str | Path) -> str:

@@ -6,15 +6,14 @@ import os
 
 __all__ = ["MAX_NAME_BYTES", "safe_file_name", "safe_name"]
 
-MAX_NAME_BYTES = 160  # of the 255 that a file name may have; the rest is for _flair+t1ce+t1+t2_seg.nii.gz and drafts
+MAX_NAME_BYTES = 180  # of the 255 that a file name may have; the rest is for endings and for drafts
 MAX_FILE_BYTES = 240  # of a whole file name; the rest is for the draft's
-FORMULA = "=+-@"
 
 
 def safe_name(name: object, what: str = "name") -> str:
     r"""The name, when it can be a part of a file name and be shown on a terminal; nothing is changed in it.
 
-    It is one name and not a path, is not hidden, has no control characters, and no spreadsheet takes it for a formula.
+    It is one name and not a path, is not hidden, is not too long, and has no control characters.
 
     Args:
         name: such as the name of a case.
@@ -65,8 +64,6 @@ def _fault(name: object) -> str:
         return "begins with a dot, which would hide its files"
     if name != name.strip():
         return "begins or ends with a blank"
-    if name[0] in FORMULA:
-        return f"begins with {name[0]}, which a spreadsheet takes for a formula"
     size = len(name.encode("utf-8"))
     if size > MAX_NAME_BYTES:
         return f"has {size} bytes, at most {MAX_NAME_BYTES} fit into a file name"

@@ -309,7 +309,7 @@ def test_a_label_map_never_lies_there_without_its_record(tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["=1+1", "a\nb", "\x1b[31mred", "x" * 170, "ä" * 100])
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31mred", "x" * 190, "ä" * 100])
 def test_names_that_are_none_are_refused_before_anything_is_computed(bundle, tmp_path, capsys, name):
     (tmp_path / "in").mkdir()
     write_nifti(tmp_path / "in" / f"{name}_flair.nii.gz", head(affine()))

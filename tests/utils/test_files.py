@@ -1,12 +1,20 @@
 """Files are whole or not there, also when the disk or a limit stops them; JSON is read strictly."""
 
+import csv
 import os
 import subprocess
 import sys
 
 import pytest
 
-from passion_monai.utils.files import NotWrittenError, csv_rows, parse_json, read_json_object, whole_file, whole_files
+from passion_monai.utils.files import (
+    NotWrittenError,
+    parse_json,
+    read_json_object,
+    reading_table,
+    whole_file,
+    whole_files,
+)
 from tests.helpers.limits import largest_file
 
 
@@ -97,6 +105,9 @@ def test_a_byte_order_mark_is_no_fault(tmp_path):
     assert read_json_object(tmp_path / "a.json") == {"a": 1}
 
 
-def test_a_field_that_is_too_long_is_an_error_with_its_line():
-    with pytest.raises(ValueError, match=r"t\.csv line 4: no row of a table \(field larger than field limit"):
-        list(csv_rows(["a,b\n", f"{'x' * 200_000},1\n"], "t.csv", first=3))
+@pytest.mark.parametrize("content", [f"a,b\n{'x' * 200_000},1\n".encode(), b"a,b\n\xff,1\n"])
+def test_a_table_that_is_none_is_named(tmp_path, content):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"t\.csv is no t"), path.open(encoding="utf-8") as file, reading_table(path):
+        list(csv.reader(file))

@@ -6,7 +6,7 @@ from passion_monai.utils.names import MAX_NAME_BYTES, safe_file_name, safe_name
 
 
 @pytest.mark.parametrize(
-    "name", ["001", "BraTS20_Training_355", "Müller (2)", "a..b", "sub-01_ses-1", "日本", "x" * 160, "a+b", "[1]{2}"]
+    "name", ["001", "BraTS20_Training_355", "Müller (2)", "a..b", "sub-01_ses-1", "日本", "x" * 180, "a+b", "[1]{2}"]
 )
 def test_a_name_stays_as_it_is(name):
     assert safe_name(name, "case") == name
@@ -28,9 +28,7 @@ def test_a_name_stays_as_it_is(name):
         ("a\x00b", "control"),
         ("a\u202eb", "control"),
         ("a\udcffb", "control"),
-        ("=1+1", "formula"),
-        ("@x", "formula"),
-        ("ä" * 81, f"has 162 bytes, at most {MAX_NAME_BYTES}"),
+        ("ä" * 91, f"has 182 bytes, at most {MAX_NAME_BYTES}"),
         (0, "is a int, expected a text"),
         (None, "expected a text"),
     ],
