@@ -14,6 +14,7 @@ from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.images import placed_image
 from passion_monai.data.scans import Scan, coverage, read_channels, read_scan, register_rigid, resampled, same_grid
 from passion_monai.prediction.requests import Request
+from passion_monai.utils.files import whole_file
 from passion_monai.utils.messages import nearest
 
 __all__ = ["Harmonised", "harmonised", "read_request"]
@@ -36,7 +37,8 @@ class Harmonised:
         paths = {}
         for name, scan in self.scans.items():
             paths[name] = str(folder / f"{name}.nii")
-            nibabel.save(placed_image(scan.image, scan.affine, self.scans[self.reference].frame), paths[name])
+            with whole_file(paths[name]) as draft:
+                draft.write_bytes(placed_image(scan.image, scan.affine, self.scans[self.reference].frame).to_bytes())
         return paths
 
 

@@ -16,6 +16,7 @@ from monai.bundle import ConfigParser
 
 from passion_monai.checkpoints import check_model, load_weights, reading_choices
 from passion_monai.engines.windows import check_window
+from passion_monai.utils.errors import best_error
 from passion_monai.utils.messages import nearest
 
 __all__ = ["InferenceBundle"]
@@ -74,7 +75,10 @@ class InferenceBundle:
             item: ``case`` and a path per modality, all on one grid.
             output_dir: where to.
         """
-        self.parser["output_dir"] = str(output_dir)
+        known: Any = self.parser.config
+        for name in ("output_dir", "draft_dir"):
+            if name in known:
+                self.parser[name] = str(output_dir)
         preprocessing, postprocessing = self._parsed("preprocessing"), self._parsed("postprocessing")
         data = preprocessing(dict(item))
         with torch.no_grad():
@@ -113,12 +117,10 @@ class InferenceBundle:
         try:
             return self.parser.get_parsed_content(name)
         except RuntimeError as error:  # MONAI's config machinery hides what a user can understand
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            if isinstance(cause, (ValueError, TypeError, FileNotFoundError)):
-                raise cause from error
-            raise
+            best = best_error(error)
+            if best is None:
+                raise
+            raise best from error
 
     def _check_model(self) -> None:
         if not self.model.is_file():

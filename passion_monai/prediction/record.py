@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import torch
 import passion_monai
 from passion_monai.checkpoints import check_model, load_settings
 from passion_monai.reports.reliability import DEMO, is_synthetic, read_reliability, reliability_warnings
-from passion_monai.utils.files import file_sha256, read_json_object, whole_file
+from passion_monai.utils.files import file_sha256, read_json_object
 
 __all__ = ["USE", "Prediction", "Predictor", "dice_line", "label_volumes"]
 
@@ -43,10 +42,10 @@ class Prediction:
         """What a reader of the label map should know, in sentences."""
         return list(self.facts["warnings"])
 
-    def write(self, path: str | Path) -> None:
-        """Write the JSON file."""
-        with whole_file(path) as draft:
-            draft.write_text(json.dumps(dict(self.facts), indent=2) + "\n", encoding="utf-8")
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the JSON file says; `Outputs.collect` writes it together with the label map."""
+        return dict(self.facts)
 
 
 class Predictor:

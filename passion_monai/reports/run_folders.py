@@ -11,7 +11,7 @@ from typing import Any
 from passion_monai.metrics.statistics import nan_mean
 from passion_monai.metrics.table import SubsetTable
 from passion_monai.reports.runs import Run, parts_of
-from passion_monai.utils.files import read_json_object
+from passion_monai.utils.files import read_json_object, reading_table
 from passion_monai.utils.messages import few
 
 __all__ = ["RunFolder", "find_runs", "group_runs", "read_run"]
@@ -99,7 +99,8 @@ class RunFolder:
         """The CSV ``losses`` or ``preference``, when it holds an epoch of what it is called after."""
         path = self.path / "eval" / f"{name}.csv"
         wanted = {"losses": "loss", "preference": "rp_"}[name]
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        with reading_table(path):
+            lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         return path if len(lines) > 1 and any(c.startswith(wanted) for c in lines[0].split(",")) else None
 
     def case_files(self) -> list[Path]:
@@ -227,7 +228,7 @@ def _progress(folder: Path, settings: dict[str, Any]) -> str:
     losses = folder / "eval" / "losses.csv"
     done = 0
     if losses.is_file():
-        with losses.open(encoding="utf-8", newline="") as file:
+        with losses.open(encoding="utf-8", newline="") as file, reading_table(losses):
             done = sum(1 for _ in csv.DictReader(file))
     return f"trained {done} of {settings.get('epochs', '?')} epochs"
 

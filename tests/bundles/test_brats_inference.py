@@ -76,8 +76,13 @@ def test_a_data_list_and_no_silent_overwriting(trained, scans, tmp_path):
     assert infer(trained[0], **values).returncode == 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["one_seg.json", "one_seg.nii.gz"]
     again = infer(trained[0], **values)
-    assert again.returncode != 0
-    assert "results exist already" in again.stderr.strip().splitlines()[-1]
+    assert "1 of 1 cases are there already, made in the same way" in again.stdout
+    other = infer(trained[0], **values, only="t1")
+    assert other.returncode != 0
+    assert "has none of" in other.stderr.strip().splitlines()[-1]
+    other = infer(trained[0], **values, overlap=0.25)
+    assert other.returncode != 0
+    assert "exists already" in other.stderr.strip().splitlines()[-1]
     assert infer(trained[0], **values, overwrite=True).returncode == 0
 
 

@@ -60,7 +60,7 @@ ONLY_BRATS = {
         "validate#inferer#overlap",
     },
     "evaluate.json": set(),
-    "inference.json": {"options#overlap", "overlap", "inferer#overlap"},
+    "inference.json": {"options#overlap", "overlap", "inferer#overlap", "record#options#overlap"},
     "multi_gpu_train.json": set(),
 }
 ONLY_MYOPS = {
