@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passion_monai.methods import Method
-from passion_monai.networks import Decoded, IncompleteSegmenter, TrainingOutput, students
+from passion_monai.networks import Decoded, IncompleteSegmenter, SubsetStudents, TrainingOutput, students
 
 __all__ = ["TrainingView"]
 
@@ -75,15 +75,34 @@ class TrainingView(nn.Module):
         presence = self.method.draw_presence(available)
         self.backbone.check(x, presence)
         with torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None):
-            every = self.method.unimodal or self.method.auxiliary or self.tracked
+            drawn = self.method.draw_subsets(available) if self.method.subsets else []
+            every = self.method.unimodal or self.method.auxiliary or self.method.subsets or self.tracked
             features = self.backbone.encode(x, available if every else presence)
-            fused = self.backbone.decode(features, presence)
+            fused, subsets = self._fused(features, presence, drawn)
             rows = students(presence, available)
             unimodal = self._students(features, rows) if self.method.unimodal else []
             auxiliary = self._auxiliary(features, available) if self.method.auxiliary else []
             if self.tracked and not self.method.unimodal:  # last: autocast keeps casts of weights, with their gradient
                 unimodal = self._observed(features, rows)
-        return TrainingOutput(fused, unimodal, auxiliary, presence, available)
+        return TrainingOutput(fused, unimodal, auxiliary, presence, available, subsets)
+
+    def _fused(
+        self, features: list[Tensor], presence: Tensor, drawn: list[tuple[Tensor, Tensor]]
+    ) -> tuple[Decoded, list[SubsetStudents]]:
+        """What the teacher sees and what each subset shows, decoded in one pass where that is faster: for images."""
+        here = [(cases.to(presence.device), shown.to(presence.device)) for cases, shown in drawn]
+        chosen = [[level.index_select(0, cases) for level in features] for cases, _ in here]
+        if here and self.backbone.spatial_dims == 2 and not self.checkpoint:
+            levels = [torch.cat(level) for level in zip(features, *chosen, strict=True)]
+            joint = self.backbone.decode(levels, torch.cat([presence, *(shown for _, shown in here)]))
+            fused, *decoded = _split(joint, [len(presence), *(len(cases) for cases, _ in here)])
+        else:
+            fused = self.backbone.decode(features, presence)
+            decoded = [
+                _run(self.backbone.decode, levels, shown, again=self.checkpoint and n < len(here))
+                for n, (levels, (_, shown)) in enumerate(zip(chosen, here, strict=True), start=1)
+            ]
+        return fused, [SubsetStudents(d, *pair) for d, pair in zip(decoded, here, strict=True)]
 
     def _students(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
         alone = torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device)
@@ -122,6 +141,13 @@ def _with_prefix(view: nn.Module, state: dict[str, Any], prefix: str, *rest: Any
 
 def _run(decode: Callable[..., Any], *inputs: Any, again: bool) -> Any:
     return checkpoint(decode, *inputs, use_reentrant=False) if again else decode(*inputs)
+
+
+def _split(joint: Decoded, sizes: list[int]) -> list[Decoded]:
+    """A decoding cut along the batch into as many as there are sizes."""
+    deep = [level.split(sizes) for level in joint.deep_logits]
+    parts = zip(joint.logits.split(sizes), joint.features.split(sizes), strict=True)
+    return [Decoded(logits, [level[n] for level in deep], last) for n, (logits, last) in enumerate(parts)]
 
 
 def _cases(features: list[Tensor], rows: Tensor) -> list[Tensor]:

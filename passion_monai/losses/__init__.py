@@ -1,6 +1,6 @@
 """The loss terms as pure functions on tensors, one value per case; thin modules where there is state."""
 
-from passion_monai.losses.distillation import modality_distillation, pixel_distillation
+from passion_monai.losses.distillation import modality_distillation, pixel_distillation, subset_distillation
 from passion_monai.losses.options import checked_floor, variant_options
 from passion_monai.losses.preference import EpochMean, PreferenceWeights, relative_preference, updated_weights
 from passion_monai.losses.prototype_classification import (
@@ -33,6 +33,7 @@ __all__ = [
     "relative_preference",
     "segmentation_loss",
     "similarity_maps",
+    "subset_distillation",
     "updated_weights",
     "variant_options",
 ]

@@ -1,7 +1,7 @@
 """Backbones that accept any subset of their modalities, and the contract they keep."""
 
 from passion_monai.networks.adapter import MonaiSegmenter
-from passion_monai.networks.contract import Decoded, IncompleteSegmenter, TrainingOutput, students
+from passion_monai.networks.contract import Decoded, IncompleteSegmenter, SubsetStudents, TrainingOutput, students
 from passion_monai.networks.m2ftrans import M2FTrans
 from passion_monai.networks.mmformer import MMFormer
 from passion_monai.networks.per_modality import PerModality, keep_only
@@ -15,6 +15,7 @@ __all__ = [
     "MonaiSegmenter",
     "PerModality",
     "RFNet",
+    "SubsetStudents",
     "TrainingOutput",
     "keep_only",
     "students",

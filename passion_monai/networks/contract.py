@@ -5,12 +5,13 @@ evaluation of every modality subset and plain inference all use the same two cal
 ``M`` modalities, ``K`` classes, ``C`` channels, ``*S`` two or three spatial axes, ``L`` levels (0 is the finest).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Decoded", "IncompleteSegmenter", "TrainingOutput", "capturing", "students"]
+__all__ = ["Decoded", "IncompleteSegmenter", "SubsetStudents", "TrainingOutput", "capturing", "students"]
 
 
 class Decoded(NamedTuple):
@@ -27,6 +28,20 @@ class Decoded(NamedTuple):
     features: Tensor
 
 
+class SubsetStudents(NamedTuple):
+    """Students that see a proper subset of what their case has, at most one a case.
+
+    Attributes:
+        decoded: from the subsets, n cases.
+        cases: ``(n,)`` long, which rows of the batch these are, rising.
+        presence: ``(n, M)`` bool, what each student saw.
+    """
+
+    decoded: Decoded
+    cases: Tensor
+    presence: Tensor
+
+
 class TrainingOutput(NamedTuple):
     """What one training pass computed; everything a loss or a method reads.
 
@@ -38,6 +53,8 @@ class TrainingOutput(NamedTuple):
             ``available[:, m]`` in batch order, or ``None`` when there is none; an empty list unless asked for.
         presence: ``(B, M)`` bool, what the teacher saw.
         available: ``(B, M)`` bool, what the cases have.
+        subsets: the students that the method drew, a case's first in the first entry, its second in the second, and so
+            on; empty unless the method asks for them.
     """
 
     fused: Decoded
@@ -45,6 +62,7 @@ class TrainingOutput(NamedTuple):
     auxiliary: list[Tensor | None]
     presence: Tensor
     available: Tensor
+    subsets: Sequence[SubsetStudents] = ()
 
 
 def students(presence: Tensor, available: Tensor) -> Tensor:
