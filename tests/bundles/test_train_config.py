@@ -68,7 +68,7 @@ def test_complete_data_is_pdt_for_every_method(data, tmp_path, method, availabil
     assert content(data, tmp_path, "trained_method", method=method, sampling="as_available").sampling == "as_available"
 
 
-@pytest.mark.parametrize("method", ["baseline", "moddrop", "pmr", "passion"])
+@pytest.mark.parametrize("method", ["baseline", "moddrop", "pmr", "passion", "subset_distillation"])
 def test_the_variant_reaches_every_method_and_the_task_loss(data, tmp_path, method):
     for variant, floor in (("paper", 0.0), ("reference", 0.005)):
         assert content(data, tmp_path, "trained_method", method=method, variant=variant).floor == floor
