@@ -35,6 +35,8 @@ class TrainingView(nn.Module):
     Attributes:
         tracked: decode the students without gradient when the method does not read them, for `PreferenceTracker`. The
             gradient is the same bit for bit: nothing is drawn from torch's random numbers.
+        together: decode the teacher and the students that see subsets in one pass; only without ``checkpoint``. On for
+            images, off for volumes: each is faster that way (``benchmarks/methods.py``).
 
     Example:
         >>> from passion_monai.methods import Baseline
@@ -61,6 +63,7 @@ class TrainingView(nn.Module):
         self.autocast = autocast
         self.checkpoint = checkpoint
         self.tracked = False
+        self.together = backbone.spatial_dims == 2
         self.register_state_dict_post_hook(_without_prefix)
         self.register_load_state_dict_pre_hook(_with_prefix)
 
@@ -89,10 +92,11 @@ class TrainingView(nn.Module):
     def _fused(
         self, features: list[Tensor], presence: Tensor, drawn: list[tuple[Tensor, Tensor]]
     ) -> tuple[Decoded, list[SubsetStudents]]:
-        """What the teacher sees and what each subset shows, decoded in one pass where that is faster: for images."""
-        here = [(cases.to(presence.device), shown.to(presence.device)) for cases, shown in drawn]
+        """What the teacher sees and what each subset shows, decoded in one pass or one after the other."""
+        device = features[0].device
+        here = [(cases.to(device, non_blocking=True), shown.to(presence.device)) for cases, shown in drawn]
         chosen = [[level.index_select(0, cases) for level in features] for cases, _ in here]
-        if here and self.backbone.spatial_dims == 2 and not self.checkpoint:
+        if here and self.together and not self.checkpoint:
             levels = [torch.cat(level) for level in zip(features, *chosen, strict=True)]
             joint = self.backbone.decode(levels, torch.cat([presence, *(shown for _, shown in here)]))
             fused, *decoded = _split(joint, [len(presence), *(len(cases) for cases, _ in here)])

@@ -150,7 +150,7 @@ class SubsetDistillation(Method):
 
     def _shares(self, output: TrainingOutput) -> list[Tensor]:
         """One over the number of a case's students, ``(n,)`` for every entry of ``output.subsets``."""
-        number = torch.zeros(len(output.available), device=output.available.device)
+        number = torch.zeros(len(output.available), device=output.fused.logits.device)
         for students in output.subsets:
             number.index_add_(0, students.cases, torch.ones(len(students.cases), device=number.device))
         return [1 / number.index_select(0, students.cases) for students in output.subsets]
