@@ -23,7 +23,7 @@ __all__ = ["CHOICES", "SubsetDistillation"]
 
 logger = logging.getLogger(__name__)
 
-CHOICES = ("least_practised", "uniform", "size_first")
+CHOICES = ("least_practised", "uniform", "size_first", "single")
 
 
 class SubsetDistillation(Method):
@@ -44,7 +44,8 @@ class SubsetDistillation(Method):
         loss: the task loss L_seg of the students; None means `SegmentationLoss` of the variant ``"reference"``.
         num_students: K, at most ``2^M - 2``; None means 3, or 2 for two modalities.
         choice: ``"least_practised"``, the subsets that were decoded least often so far in the training, ties at random;
-            ``"uniform"``; or ``"size_first"``, all sizes equally likely, then all subsets of a size.
+            ``"uniform"``; ``"size_first"``, all sizes equally likely, then all subsets of a size; or ``"single"``, single
+            modalities alone, as PASSION's students.
         first_label_weight: mu_0, in the first epoch.
         last_label_weight: mu_1, in the last one.
         distillation_weight: lambda.
@@ -131,6 +132,8 @@ class SubsetDistillation(Method):
             return proper[order.argsort()[: self.num_students]]
         sizes = (proper[:, None] >> torch.arange(self.num_modalities) & 1).sum(dim=1)
         weights = 1 / sizes.bincount()[sizes] if self.choice == "size_first" else torch.ones(len(proper))
+        if self.choice == "single":
+            weights, proper = weights[sizes == 1], proper[sizes == 1]
         number = min(self.num_students, len(proper))
         return proper[weights.multinomial(number)] if number else proper
 

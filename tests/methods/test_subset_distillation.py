@@ -79,6 +79,13 @@ class TestDrawing:
         sizes = Counter(len(students_of(method, torch.ones(1, 4).bool())[0][0]) for _ in range(600))
         assert min(sizes[n] for n in (1, 2, 3)) > 150
 
+    def test_single_modalities_alone(self):
+        torch.manual_seed(0)
+        method = SubsetDistillation(3, 1, num_students=6, choice="single")
+        found = students_of(method, AVAILABLE)
+        assert set(found[0]) == {frozenset({m}) for m in range(3)}
+        assert [len(subsets) for subsets in found] == [3, 2, 0, 3]
+
     def test_the_counts_do_not_leave_the_host(self):
         method = SubsetDistillation(3, 1).to("meta", torch.float16)
         assert {buffer.device.type for buffer in method.buffers()} == {"cpu"}
@@ -219,7 +226,7 @@ class TestBadOptions:
             ({"first_label_weight": 0, "last_label_weight": 0, "distillation_weight": 0}, "both 0"),
             ({"epochs": 0}, "epochs must be at least 1, .* got 0"),
             ({"temperature": 0}, "temperature must be positive, got 0"),
-            ({"choice": "least"}, "choice must be one of least_practised, uniform, size_first, got 'least'"),
+            ({"choice": "least"}, "choice must be one of least_practised, uniform, size_first, single, got 'least'"),
         ],
     )
     def test_are_named(self, options, message):
