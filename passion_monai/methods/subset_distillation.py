@@ -44,8 +44,8 @@ class SubsetDistillation(Method):
         loss: the task loss L_seg of the students; None means `SegmentationLoss` of the variant ``"reference"``.
         num_students: K, at most ``2^M - 2``; None means 3, or 2 for two modalities.
         choice: ``"least_practised"``, the subsets that were decoded least often so far in the training, ties at random;
-            ``"uniform"``; ``"size_first"``, all sizes equally likely, then all subsets of a size; or ``"single"``, single
-            modalities alone, as PASSION's students.
+            ``"uniform"``; ``"size_first"``, all sizes equally likely, then all subsets of a size; or ``"single"``,
+            single modalities alone, as PASSION's students.
         first_label_weight: mu_0, in the first epoch.
         last_label_weight: mu_1, in the last one.
         distillation_weight: lambda.
