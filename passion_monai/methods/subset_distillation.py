@@ -183,13 +183,16 @@ def _summed_over_ranks(counts: Tensor) -> Tensor:
 
 def _checked_number(num_students: int | None, num_modalities: int) -> int:
     most = 2**num_modalities - 2
-    number = min(3, most) if num_students is None else num_students
-    if most and not 1 <= number <= most:
+    usual = min(3, most)
+    if num_students is None:
+        return usual
+    whole = isinstance(num_students, int) and not isinstance(num_students, bool)
+    if not whole or num_students < 1 or num_students > most > 0:  # one modality: any number, no student
         raise ValueError(
-            f"num_students must be between 1 and {most}, the number of proper subsets of {num_modalities} modalities, "
-            f"got {number}: leave it out for {min(3, most)}"
+            f"num_students must be a whole number between 1 and {most}, the number of proper subsets of "
+            f"{num_modalities} modalities, got {num_students}: leave it out for {usual}"
         )
-    return number
+    return num_students
 
 
 def _check_weights(first: float, last: float, distillation: float) -> None:

@@ -206,7 +206,7 @@ class TestTerms:
 class TestOneModality:
     def test_it_trains_as_the_baseline_and_says_so(self, caplog):
         with caplog.at_level(logging.WARNING):
-            method = SubsetDistillation(1, 1)
+            method = SubsetDistillation(1, 1, num_students=3)
         assert "num_modalities=1: a case has no proper subset, the baseline is trained" in caplog.text
         _, output, _, target = trained(method, available=torch.ones(2, 1).bool())
         expected = Baseline(1).terms(output, target)
@@ -218,8 +218,13 @@ class TestBadOptions:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"num_students": 0}, "num_students must be between 1 and 6, the number of proper subsets of 3 modalities"),
-            ({"num_students": 7}, "num_students must be between 1 and 6, .* got 7: leave it out for 3"),
+            (
+                {"num_students": 0},
+                "between 1 and 6, the number of proper subsets of 3 modalities",
+            ),
+            ({"num_students": 7}, "num_students must be .* between 1 and 6, .* got 7: leave it out for 3"),
+            ({"num_students": 2.5}, "num_students must be a whole number .* got 2.5"),
+            ({"num_modalities": 1, "num_students": 0}, "num_students must be a whole number .* got 0"),
             ({"first_label_weight": -0.1}, "first_label_weight must not be negative, got -0.1"),
             ({"distillation_weight": -1}, "distillation_weight must not be negative, got -1"),
             ({"last_label_weight": 0.01}, "last_label_weight must not be below first_label_weight=0.05, got 0.01"),
