@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from passion_monai.methods import Method
-from passion_monai.networks import Decoded, IncompleteSegmenter, TrainingOutput, students
+from passion_monai.networks import Decoded, IncompleteSegmenter, SubsetStudents, TrainingOutput, students
 from passion_monai.networks.contract import beside, on_host
 from passion_monai.networks.per_modality import idle_together, with_zero_gradients
 
@@ -35,11 +35,14 @@ class TrainingView(nn.Module):
             (``docs/performance.md``).
         together: decode all students as one batch, and all auxiliaries as another: the same numbers to rounding, in as
             many times fewer launches and more memory for copies of the features. None: where the features are on a GPU,
-            which waits for launches. Not with ``checkpoint``.
+            which waits for launches; students of subsets, with their teacher, also for images (2D) on a CPU. Not with
+            ``checkpoint``.
 
     Attributes:
         tracked: decode the students without gradient when the method does not read them, for `PreferenceTracker`. The
             gradient is the same bit for bit: nothing is drawn from torch's random numbers.
+        together: decode the teacher and the students that see subsets in one pass; only without ``checkpoint``. On for
+            images, off for volumes: each is faster that way (``benchmarks/methods.py``).
 
     Example:
         >>> from passion_monai.methods import Baseline
@@ -83,9 +86,10 @@ class TrainingView(nn.Module):
         self.backbone.check(x, presence)
         precision = torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None)
         with precision, idle_together(self.backbone) as idle:
-            every = self.method.unimodal or self.method.auxiliary or self.tracked
+            drawn = self.method.draw_subsets(available) if self.method.subsets else []
+            every = self.method.unimodal or self.method.auxiliary or self.method.subsets or self.tracked
             features = self.backbone.encode(x, available if every else presence)
-            fused = self.backbone.decode(features, presence)
+            fused, subsets = self._fused(features, presence, drawn)
             rows = students(presence, available)
             unimodal = self._students(features, rows) if self.method.unimodal else []
             auxiliary = self._auxiliary(features, available) if self.method.auxiliary else []
@@ -93,7 +97,25 @@ class TrainingView(nn.Module):
                 unimodal = self._observed(features, rows)
             if self.training and torch.is_grad_enabled():
                 fused = fused._replace(logits=with_zero_gradients(fused.logits, idle()))
-        return TrainingOutput(fused, unimodal, auxiliary, presence, available)
+        return TrainingOutput(fused, unimodal, auxiliary, presence, available, subsets)
+
+    def _fused(
+        self, features: list[Tensor], presence: Tensor, drawn: list[tuple[Tensor, Tensor]]
+    ) -> tuple[Decoded, list[SubsetStudents]]:
+        """What the teacher sees and what each subset shows, decoded in one pass or one after the other."""
+        here = [(beside(cases, features[0]), shown) for cases, shown in drawn]
+        chosen = [[level.index_select(0, cases) for level in features] for cases, _ in here]
+        if here and self._at_once(features, by_default=self.backbone.spatial_dims == 2):
+            levels = [torch.cat(level) for level in zip(features, *chosen, strict=True)]
+            joint = self.backbone.decode(levels, torch.cat([presence, *(shown for _, shown in here)]))
+            fused, *decoded = _split(joint, [len(presence), *(len(cases) for cases, _ in here)])
+        else:
+            fused = self.backbone.decode(features, presence)
+            decoded = [
+                _run(self.backbone.decode, levels, shown, again=self.checkpoint and n < len(here))
+                for n, (levels, (_, shown)) in enumerate(zip(chosen, here, strict=True), start=1)
+            ]
+        return fused, [SubsetStudents(d, *pair) for d, pair in zip(decoded, here, strict=True)]
 
     def _students(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
         alone = torch.eye(rows.shape[1], dtype=torch.bool)
@@ -129,8 +151,9 @@ class TrainingView(nn.Module):
             _run(self.backbone.auxiliary, levels, again=self.checkpoint)[0] if levels else None for levels in chosen
         ]
 
-    def _at_once(self, features: list[Tensor]) -> bool:
-        together = features[0].device.type != "cpu" if self.together is None else self.together
+    def _at_once(self, features: list[Tensor], by_default: bool = False) -> bool:
+        """Whether decodings are made as one batch; ``by_default`` is for a CPU."""
+        together = by_default or features[0].device.type != "cpu" if self.together is None else self.together
         return together and not self.checkpoint
 
 

@@ -9,6 +9,7 @@ each such question would make the host wait until the GPU has done all its work.
 device, `beside` copies them there without waiting.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 __all__ = [
     "Decoded",
     "IncompleteSegmenter",
+    "SubsetStudents",
     "TrainingOutput",
     "beside",
     "capturing",
@@ -40,6 +42,20 @@ class Decoded(NamedTuple):
     features: Tensor
 
 
+class SubsetStudents(NamedTuple):
+    """Students that see a proper subset of what their case has, at most one a case.
+
+    Attributes:
+        decoded: from the subsets, n cases.
+        cases: ``(n,)`` long, which rows of the batch these are, rising.
+        presence: ``(n, M)`` bool, what each student saw.
+    """
+
+    decoded: Decoded
+    cases: Tensor
+    presence: Tensor
+
+
 class TrainingOutput(NamedTuple):
     """What one training pass computed; everything a loss or a method reads.
 
@@ -51,6 +67,8 @@ class TrainingOutput(NamedTuple):
             ``available[:, m]`` in batch order, or ``None`` when there is none; an empty list unless asked for.
         presence: ``(B, M)`` bool on the host, what the teacher saw.
         available: ``(B, M)`` bool on the host, what the cases have.
+        subsets: the students that the method drew, a case's first in the first entry, its second in the second, and so
+            on; empty unless the method asks for them.
     """
 
     fused: Decoded
@@ -58,6 +76,7 @@ class TrainingOutput(NamedTuple):
     auxiliary: list[Tensor | None]
     presence: Tensor
     available: Tensor
+    subsets: Sequence[SubsetStudents] = ()
 
 
 def students(presence: Tensor, available: Tensor) -> Tensor:
