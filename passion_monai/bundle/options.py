@@ -14,6 +14,9 @@ from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
+from passion_monai.utils.errors import best_error, one_line, printable
+from passion_monai.utils.messages import flag
+
 __all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "flag", "name_of"]
 
 logger = logging.getLogger(__name__)
@@ -71,23 +74,6 @@ def choose(what: str, name: Any, table: Mapping[str, Callable[[], Any]]) -> Any:
     return table[name]()
 
 
-def flag(value: Any) -> bool:
-    """Whether an option is on; a command line gives ``--amp false`` as text, which Python would take for true.
-
-    Raises:
-        ValueError: for a text that is neither yes nor no.
-
-    Example:
-        >>> flag("false"), flag("True"), flag(None), flag(True)
-        (False, True, False, True)
-    """
-    if not isinstance(value, str):
-        return bool(value)
-    if value.lower() not in ("true", "false", "yes", "no"):
-        raise ValueError(f"expected true or false, got {value!r}")
-    return value.lower() in ("true", "yes")
-
-
 def name_of(choice: Any, table: Mapping[str, Any]) -> str:
     """The name under which a choice, given by name or as a config pointer, stands in its table."""
     return next((name for name, entry in table.items() if entry is choice or entry == choice), str(choice))
@@ -128,11 +114,10 @@ def explain_errors() -> None:
         return
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        traceback.print_exception(kind, error, trace)
-        while error.__cause__ is not None:
-            error = error.__cause__
-        if isinstance(error, (ValueError, TypeError, FileNotFoundError, FloatingPointError)):
-            print(f"\nerror: {error}", file=sys.stderr)
+        print(printable("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+        best = best_error(error)
+        if best is not None:
+            print(f"\nerror: {one_line(best)}", file=sys.stderr)
 
     sys.excepthook = hook
 

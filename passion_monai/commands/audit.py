@@ -11,13 +11,14 @@ from monai.bundle import ConfigParser
 
 from passion_monai.data.audit import Coding, Crop, audit_data, audit_json, audit_text, write_training_files
 from passion_monai.utils.files import whole_file
+from passion_monai.utils.messages import names_of
 
 __all__ = ["audit"]
 
 
 def audit(
     data: str,
-    modalities: Any = None,
+    modalities: str | None = None,
     bundle: str | None = None,
     json: str | None = None,
     write: str | None = None,
@@ -47,15 +48,12 @@ def audit(
         jobs: files read at a time; default: one a processor, at most 4.
         overwrite: replace files that --json and --write would write.
     """
-    for option, value in (("json", json), ("write", write), ("bundle", bundle)):
-        if isinstance(value, bool):
-            raise ValueError(f"--{option} needs a path")
     report = None if json is None else Path(str(json))
     if report is not None and report.exists() and not overwrite:
         raise FileExistsError(f"{report} exists: choose another file, or replace it with --overwrite")
     names, coding, crop = (None, None, None) if bundle is None else _bundle_facts(Path(str(bundle)), roi_size, spacing)
     if modalities is not None:
-        names = [str(name) for name in modalities] if isinstance(modalities, (list, tuple)) else [str(modalities)]
+        names = names_of(modalities)
     found = audit_data(
         str(data),
         modalities=names,

@@ -8,6 +8,7 @@ from typing import Any
 
 from passion_monai.data.cases.split_files import SplitPlan, write_split
 from passion_monai.scoring.coding import bundle_coding
+from passion_monai.utils.messages import names_of
 
 __all__ = ["split"]
 
@@ -19,7 +20,7 @@ def split(
     seed: int = 0,
     missing_rates: Any = None,
     folds: int | None = None,
-    modalities: Any = None,
+    modalities: str | None = None,
     bundle: str | None = None,
     patient: str | None = None,
     dataset_dir: str | None = None,
@@ -40,9 +41,9 @@ def split(
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
         overwrite: replace the files of an earlier split.
     """
-    names = [str(name) for name in modalities] if isinstance(modalities, (list, tuple)) else modalities and [modalities]
+    names = None if modalities is None else names_of(modalities)
     if bundle is not None and names is None:
-        names = bundle_coding(str(bundle)).modalities
+        names = list(bundle_coding(str(bundle)).modalities)
     plan = SplitPlan(
         fractions=_numbers(fractions),
         seed=seed,

@@ -8,6 +8,8 @@ Reference:
     Rates", ACM Multimedia 2024. https://arxiv.org/abs/2407.14796
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -19,9 +21,9 @@ from passion_monai.losses._tensors import (
     select_cases,
     settled,
 )
-from passion_monai.networks.contract import Decoded, TrainingOutput, students
+from passion_monai.networks.contract import Decoded, SubsetStudents, TrainingOutput, students
 
-__all__ = ["DIRECTIONS", "modality_distillation", "pixel_distillation"]
+__all__ = ["DIRECTIONS", "modality_distillation", "pixel_distillation", "subset_distillation"]
 
 DIRECTIONS = ("teacher_student", "student_teacher")
 
@@ -159,7 +161,8 @@ def modality_distillation(
     _check_options(temperature, direction)
     rows = students(output.presence, output.available)
     size = output.fused.logits.shape[2:] if upsample else None
-    total = torch.zeros(rows.shape, device=rows.device)
+    device = output.fused.logits.device
+    total = torch.zeros(rows.shape, device=device)
     for level, teacher in enumerate(_levels(output.fused)):
         logits = [None if decoded is None else _levels(decoded)[level] for decoded in output.unimodal]
         softened = _softened_teacher(teacher, temperature, floor, size, direction)
@@ -172,8 +175,32 @@ def modality_distillation(
 
             return settled(of, student)
 
-        total = total + level_decay**level * modality_values(logits, rows, divergence)[0]
+        total = total + level_decay**level * modality_values(logits, rows, divergence, device=device)[0]
     return _scale(output.fused.logits.shape[1], temperature, class_mean, temperature_squared) * total
+
+
+def subset_distillation(fused: Decoded, subsets: Sequence[SubsetStudents], temperature: float = 4.0) -> list[Tensor]:
+    """`pixel_distillation` of every student that saw a subset, summed over the levels; the teacher is softened once.
+
+    Args:
+        fused: the teacher, all B cases; no gradient reaches it.
+        subsets: see `TrainingOutput`.
+        temperature: T > 0.
+
+    Returns:
+        A tensor ``(n,)`` for every entry of ``subsets``.
+    """
+    totals = [torch.zeros(len(students.cases), device=fused.logits.device) for students in subsets]
+    for level, teacher in enumerate(_levels(fused)):
+        softened = _softened_teacher(teacher, temperature, 0.0, None, "teacher_student")
+        for n, (decoded, cases, _) in enumerate(subsets):
+            shared = [x.index_select(0, cases) for x in softened]
+
+            def of(z: Tensor, shared: list[Tensor] = shared) -> tuple[Tensor]:
+                return (_divergence(_log_softened(z, temperature, 0.0, None), *shared),)
+
+            totals[n] = totals[n] + settled(of, _levels(decoded)[level])[0]
+    return totals
 
 
 def _levels(decoded: Decoded) -> list[Tensor]:

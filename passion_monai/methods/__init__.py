@@ -9,5 +9,6 @@ from passion_monai.methods.baseline import Baseline
 from passion_monai.methods.moddrop import ModDrop
 from passion_monai.methods.passion import Passion
 from passion_monai.methods.pmr import PMR
+from passion_monai.methods.subset_distillation import SubsetDistillation
 
-__all__ = ["PMR", "Baseline", "Method", "ModDrop", "Passion"]
+__all__ = ["PMR", "Baseline", "Method", "ModDrop", "Passion", "SubsetDistillation"]

@@ -25,6 +25,7 @@ class Method(nn.Module):
     Attributes:
         unimodal: whether `terms` reads ``TrainingOutput.unimodal``; the training view computes it only then.
         auxiliary: whether `terms` reads ``TrainingOutput.auxiliary``.
+        subsets: whether `terms` reads ``TrainingOutput.subsets``; the training view then decodes `draw_subsets`.
         reports_preference: whether `end_epoch` reports ``relative_preference``; if not, `PreferenceTracker` can.
 
     Raises:
@@ -33,6 +34,7 @@ class Method(nn.Module):
 
     unimodal = False
     auxiliary = False
+    subsets = False
     reports_preference = False
 
     def __init__(self, num_modalities: int, sampling: str = "as_available") -> None:
@@ -48,7 +50,7 @@ class Method(nn.Module):
         """What the teacher sees in this iteration.
 
         Args:
-            available: ``(B, M)`` bool, what the cases have.
+            available: ``(B, M)`` bool on the host, what the cases have.
 
         Returns:
             ``(B, M)`` bool, ``<= available``, no row empty.
@@ -63,11 +65,24 @@ class Method(nn.Module):
             )
         return draw_subset(available) if self.sampling == "random_subset" else available
 
+    def draw_subsets(self, available: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Which subsets of what they have the cases show to students in this iteration; only if ``subsets``.
+
+        Args:
+            available: ``(B, M)`` bool, what the cases have.
+
+        Returns:
+            Pairs of ``cases`` ``(n,)`` long, rising, and what is shown of them ``(n, M)`` bool, both on the host: a
+            case's first student is in the first pair, its second in the second, and so on.
+        """
+        raise NotImplementedError
+
     def terms(self, output: TrainingOutput, target: Tensor) -> dict[str, Tensor]:
         """What this method adds to L_seg.
 
         Args:
-            output: what the training pass computed.
+            output: what the training pass computed; its ``presence`` and ``available`` are on the host, see
+                `passion_monai.networks.beside` for arithmetic with them.
             target: ``(B, 1, *S)``, integer labels.
 
         Returns:

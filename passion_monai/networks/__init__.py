@@ -6,7 +6,7 @@ Not here: losses, and what a training shows a network (`engines.view`).
 
 from passion_monai.networks.adapter import MonaiSegmenter
 from passion_monai.networks.catalogue import BACKBONES, make_backbone
-from passion_monai.networks.contract import Decoded, IncompleteSegmenter, TrainingOutput, students
+from passion_monai.networks.contract import Decoded, IncompleteSegmenter, SubsetStudents, TrainingOutput, students
 from passion_monai.networks.m2ftrans import M2FTrans
 from passion_monai.networks.mmformer import MMFormer
 from passion_monai.networks.per_modality import PerModality, keep_only
@@ -21,6 +21,7 @@ __all__ = [
     "MonaiSegmenter",
     "PerModality",
     "RFNet",
+    "SubsetStudents",
     "TrainingOutput",
     "keep_only",
     "make_backbone",

@@ -3,14 +3,29 @@
 A uni-modal prediction is nothing but decoding the same features with a one-hot presence, so self-distillation, the
 evaluation of every modality subset and plain inference all use the same two calls. Tensor letters: ``B`` cases,
 ``M`` modalities, ``K`` classes, ``C`` channels, ``*S`` two or three spatial axes, ``L`` levels (0 is the finest).
+
+Which modalities are there decides what runs, so availability and presence stay on the host: asked of a tensor on a GPU,
+each such question would make the host wait until the GPU has done all its work. Where arithmetic needs them on the
+device, `beside` copies them there without waiting.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Decoded", "IncompleteSegmenter", "TrainingOutput", "capturing", "students"]
+__all__ = [
+    "Decoded",
+    "IncompleteSegmenter",
+    "SubsetStudents",
+    "TrainingOutput",
+    "beside",
+    "capturing",
+    "on_host",
+    "runs_ahead",
+    "students",
+]
 
 
 class Decoded(NamedTuple):
@@ -27,6 +42,20 @@ class Decoded(NamedTuple):
     features: Tensor
 
 
+class SubsetStudents(NamedTuple):
+    """Students that see a proper subset of what their case has, at most one a case.
+
+    Attributes:
+        decoded: from the subsets, n cases.
+        cases: ``(n,)`` long, which rows of the batch these are, rising.
+        presence: ``(n, M)`` bool, what each student saw.
+    """
+
+    decoded: Decoded
+    cases: Tensor
+    presence: Tensor
+
+
 class TrainingOutput(NamedTuple):
     """What one training pass computed; everything a loss or a method reads.
 
@@ -36,8 +65,10 @@ class TrainingOutput(NamedTuple):
             batch order, or ``None`` when there is no such case; an empty list unless the method asks for it.
         auxiliary: entry m holds the logits ``(b_m, K, *S)`` of the weight-shared decoder for the cases
             ``available[:, m]`` in batch order, or ``None`` when there is none; an empty list unless asked for.
-        presence: ``(B, M)`` bool, what the teacher saw.
-        available: ``(B, M)`` bool, what the cases have.
+        presence: ``(B, M)`` bool on the host, what the teacher saw.
+        available: ``(B, M)`` bool on the host, what the cases have.
+        subsets: the students that the method drew, a case's first in the first entry, its second in the second, and so
+            on; empty unless the method asks for them.
     """
 
     fused: Decoded
@@ -45,6 +76,7 @@ class TrainingOutput(NamedTuple):
     auxiliary: list[Tensor | None]
     presence: Tensor
     available: Tensor
+    subsets: Sequence[SubsetStudents] = ()
 
 
 def students(presence: Tensor, available: Tensor) -> Tensor:
@@ -104,7 +136,7 @@ class IncompleteSegmenter(nn.Module):
 
         Args:
             x: images ``(B, M, *S)``; channels that are not available may hold anything, NaN included.
-            available: ``(B, M)`` bool.
+            available: ``(B, M)`` bool, best on the host.
 
         Returns:
             Level l: ``(B, M, C_l, *S_l)``, exactly zero where a modality is not available.
@@ -116,7 +148,8 @@ class IncompleteSegmenter(nn.Module):
 
         Args:
             features: what `encode` returned.
-            presence: ``(B, M)`` bool, a subset of what was available, at least one modality in every row.
+            presence: ``(B, M)`` bool, best on the host, a subset of what was available, at least one modality in every
+                row.
         """
         raise NotImplementedError
 
@@ -140,6 +173,7 @@ class IncompleteSegmenter(nn.Module):
         """
         if presence is None:
             presence = ~x.isnan().flatten(2).all(dim=2)
+        presence = on_host(presence)
         self.check(x, presence)
         return self.decode(self.encode(x, presence), presence).logits
 
@@ -191,6 +225,21 @@ def capturing() -> bool:
         return False
     else:  # TorchScript leaves only a literal else branch uncompiled
         return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def on_host(mask: Tensor) -> Tensor:
+    """``mask`` on the CPU, where it can be asked without waiting for a device; as it is while a graph is captured."""
+    return mask if capturing() else mask.cpu()
+
+
+def beside(mask: Tensor, x: Tensor) -> Tensor:
+    """``mask`` (or an index) on the device of ``x``, without waiting for it."""
+    return mask if mask.device == x.device else mask.to(x.device, non_blocking=runs_ahead(x.device))
+
+
+def runs_ahead(device: torch.device) -> bool:
+    """Whether a host can launch work, and copies, on this device and go on: CUDA, and PyTorch's device without data."""
+    return device.type == "cuda" or device.type == "meta"
 
 
 def _bracketed(numbers: list[int]) -> str:

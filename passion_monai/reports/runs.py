@@ -22,7 +22,7 @@ class Run:
 
     Attributes:
         tables: one per seed.
-        method: ``baseline``, ``moddrop``, ``pmr``, ``passion``.
+        method: ``baseline``, ``moddrop``, ``pmr``, ``passion``, ``subset_distillation``.
         missing_rates: ``PDT`` for complete training cases, else as a reader should see it, such as ``s,m,l``.
         backbone: ``mmformer``, ``rfnet``, ``m2ftrans``.
         dataset: as a reader should see it, such as ``BraTS2020`` or ``brain phantom``.

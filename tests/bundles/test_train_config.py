@@ -75,6 +75,16 @@ def test_the_variant_reaches_every_method_and_the_task_loss(data, tmp_path, meth
         assert content(data, tmp_path, "loss", variant=variant).floor == floor
 
 
+def test_subset_distillation_has_the_references_task_loss_and_knows_how_long_it_trains(data, tmp_path):
+    chosen = content(data, tmp_path, "trained_method", method="subset_distillation", epochs=7)
+    assert (chosen.epochs, chosen.loss.level_decay, chosen.loss.floor) == (7, 0.5, 0.005)
+    assert content(data, tmp_path, "loss", method="subset_distillation").level_decay == 0.5
+    assert content(data, tmp_path, "loss", method="passion").level_decay == 1
+    other = {"method": "subset_distillation", "loss#variant": "paper"}
+    assert content(data, tmp_path, "trained_method", **other).loss.level_decay == 1
+    assert content(data, tmp_path, "loss", **other).level_decay == 1
+
+
 def test_options_of_training_reach_the_trainer(data, tmp_path):
     options = {"amp": "fp16", "clip_norm": 2.5, "track_preference": 3, "tensorboard": "false", "val_interval": 0}
     trainer = content(data, tmp_path, "train#trainer", method="baseline", **options)

@@ -54,3 +54,14 @@ def test_two_ranks_equal_one_process(name, tmp_path):
         for key, expected in objects[part].state_dict().items():
             assert torch.equal(ranks[0][part][key], ranks[1][part][key]), (part, key)
             torch.testing.assert_close(ranks[0][part][key], expected, atol=1e-5, rtol=1e-4, msg=f"{part}.{key}")
+
+
+@pytest.mark.distributed
+def test_ranks_that_draw_subsets_of_their_own_stay_one_model_and_count_together(tmp_path):
+    on_two_ranks(train_rank, tmp_path, "subset_distillation", tmp_path)
+    first, second = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+    for part in ("model", "method"):
+        for key, value in first[part].items():
+            assert torch.equal(value, second[part][key]), (part, key)
+    cases, students = 4, 3 + 0 + 2 + 2  # of each epoch; see `AVAILABLE`
+    assert int(first["method"]["practised"].sum()) == 2 * (cases + students)

@@ -163,3 +163,23 @@ class TestCentre:
         assert (result[:, 0, :4] == 1).all()
         assert (result[:, 1:, :, 18:] == 0).all()
         torch.testing.assert_close(result.sum(dim=1), torch.ones(1, 24, 20))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("inferer", [AvailableInferer([16, 16]), SubsetInferer([16, 16])])
+def test_a_prediction_that_is_no_number_is_an_error(inferer, value):
+    network = MeanFusion(2, 3, 3).eval()
+    x = torch.rand(1, 3, 24, 20)
+    with torch.no_grad():
+        inferer(x, network)
+        next(p for name, p in network.named_parameters() if name.endswith("bias")).fill_(value)
+        with pytest.raises(ValueError, match="the network predicts values that are no finite numbers"):
+            inferer(x, network)
+
+
+def test_an_image_that_is_no_number_is_named():
+    network = MeanFusion(2, 3, 3).eval()
+    x = torch.rand(1, 3, 24, 20)
+    x[0, 1, 5, 5] = torch.nan
+    with torch.no_grad(), pytest.raises(ValueError, match="the images hold voxels that are NaN or infinite"):
+        AvailableInferer([16, 16])(x, network)

@@ -5,7 +5,7 @@ from monai.data import MetaTensor
 from passion_monai.engines import TrainingView
 from passion_monai.handlers import EpochSeed
 from passion_monai.losses import SegmentationLoss
-from passion_monai.methods import PMR, Baseline, ModDrop, Passion
+from passion_monai.methods import PMR, Baseline, ModDrop, Passion, SubsetDistillation
 from tests.helpers.mean_fusion import MeanFusion
 from tests.helpers.training import build, loader
 
@@ -15,6 +15,7 @@ METHODS = {
     "pmr": lambda: PMR(num_modalities=3),
     "passion": lambda: Passion(num_modalities=3, missing_rates=(0.25, 0.25, 0.5)),
     "passion_reference": lambda: Passion(num_modalities=3, missing_rates=(0.25, 0.25, 0.5), variant="reference"),
+    "subset_distillation": lambda: SubsetDistillation(num_modalities=3, epochs=4),
 }
 
 

@@ -10,7 +10,7 @@ import torch
 import passion_monai.methods
 from passion_monai.engines import TrainingView
 from passion_monai.losses import SegmentationLoss
-from passion_monai.methods import PMR, Baseline, Method, ModDrop, Passion
+from passion_monai.methods import PMR, Baseline, Method, ModDrop, Passion, SubsetDistillation
 from tests.helpers.mean_fusion import MeanFusion
 from tests.helpers.ranks import on_two_ranks
 
@@ -23,6 +23,8 @@ METHODS = {
     "passion_reference": lambda: Passion(3, RATES, "reference"),
     "passion_complete_data": lambda: Passion(3, [0.0] * 3, sampling="random_subset"),
     "passion_first_row": lambda: Passion(3, RATES, pixel=False, proto=False),
+    "subset_distillation": lambda: SubsetDistillation(3, epochs=2),
+    "subset_distillation_uniform": lambda: SubsetDistillation(3, epochs=2, num_students=1, choice="uniform"),
 }
 AVAILABLE = torch.tensor([[1, 1, 1], [1, 0, 1], [0, 1, 1], [0, 1, 0]], dtype=torch.bool)
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from passion_monai.losses import segmentation
-from passion_monai.methods import PMR, Baseline, ModDrop, Passion, passion
+from passion_monai.methods import PMR, Baseline, ModDrop, Passion, SubsetDistillation, passion
 from tests.losses.builders import random_output, random_target
 
 TEXT = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("method", [Baseline, ModDrop, PMR, Passion])
+@pytest.mark.parametrize("method", [Baseline, ModDrop, PMR, Passion, SubsetDistillation])
 def test_every_argument_is_documented(method):
     section = TEXT.split({"Passion": "## PASSION\n"}.get(method.__name__, f"## {method.__name__}\n"))[1]
     names = set(inspect.signature(method).parameters) - {"num_modalities", "options"}

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 from passion_monai.engines import IncompleteTrainer, TrainingView
 from passion_monai.handlers import FiniteLoss, MethodHandler
 from passion_monai.losses import SegmentationLoss
-from passion_monai.methods import PMR, Baseline, ModDrop, Passion
+from passion_monai.methods import PMR, Baseline, ModDrop, Passion, SubsetDistillation
 from tests.networks.test_contract import BACKBONES, K
 
 M, STEPS = 3, 3
@@ -20,6 +20,7 @@ METHODS = {
     "pmr": lambda sampling, rates: PMR(M, sampling),
     "passion": lambda sampling, rates: Passion(M, rates, sampling=sampling),
     "passion_reference": lambda sampling, rates: Passion(M, rates, "reference", sampling=sampling),
+    "subset_distillation": lambda sampling, rates: SubsetDistillation(M, epochs=1),
 }
 TERMS = {
     "baseline": {"auxiliary"},
@@ -27,6 +28,7 @@ TERMS = {
     "pmr": {"auxiliary", "prototype", "entropy"},
     "passion": {"pixel", "proto"},
     "passion_reference": {"pixel", "proto", "auxiliary"},
+    "subset_distillation": {"label", "distillation"},
 }
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from passion_monai.data.cases.findings import Finding, raise_first_error
+from passion_monai.data.cases.findings import Finding, settle
 from passion_monai.data.cases.names import modality_suffixes
 from passion_monai.utils.messages import few
 
@@ -134,7 +134,7 @@ def read_slices(folder: Path, warn: bool = True) -> Slices:
 @lru_cache(maxsize=2)  # a patient's modalities and label are asked for one after the other
 def _read(folder: Path, state: tuple[tuple[str, int, int], ...]) -> Slices:
     files = _files(folder)
-    raise_first_error(files.findings)
+    settle(finding for finding in files.findings if finding.error)
     planes: dict[int, NDArray[np.uint8]] = {}
     damaged = dict(files.damaged)
     for number, path in files.images.items():

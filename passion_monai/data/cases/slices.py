@@ -7,7 +7,6 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from monai.data.utils import correct_nifti_header_if_necessary
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
@@ -56,7 +55,7 @@ def _labelled_slices(item: Item, labelled: int, axcodes: str | None) -> list[int
         labels, affine = np.asarray(read_slices(file).voxels[..., channel]), AFFINE
     else:
         stored: Any = nib.load(file)
-        labels, affine = np.asanyarray(stored.dataobj), _affine(stored)
+        labels, affine = np.asanyarray(stored.dataobj), np.asarray(stored.affine)
         labels = labels if channel is None else labels[..., channel]
     if labels.ndim != 3:
         raise ValueError(f"case {item['case']!r}: {item['label']} has shape {labels.shape}, expected (H, W, D)")
@@ -73,18 +72,13 @@ def _num_slices(item: Item, modalities: Sequence[str], axcodes: str | None) -> i
         shape, affine = read_slices(file).voxels.shape[:3], AFFINE
     else:
         stored: Any = nib.load(file)
-        shape, affine = tuple(stored.shape)[: None if channel is None else 3], _affine(stored)
+        shape, affine = tuple(stored.shape)[: None if channel is None else 3], np.asarray(stored.affine)
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
         shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
     if len(shape) != 3:
         raise ValueError(f"case {item['case']!r}: {path} has shape {shape}, expected a volume of slices (H, W, D)")
     last = 2 if axcodes is None else int(np.flatnonzero(_turn(affine, axcodes)[:, 0] == 2)[0])
     return int(shape[last])
-
-
-def _affine(image: Any) -> NDArray[np.float64]:
-    """As training reads it."""
-    return np.array(correct_nifti_header_if_necessary(image).affine, dtype=np.float64)
 
 
 def _turn(affine: NDArray[np.float64], axcodes: str) -> NDArray[np.float64]:

@@ -47,6 +47,7 @@ class FitPlaned(MapTransform, InvertibleTransform):
         if len(size) != 2 or any(not isinstance(n, int) or n < 1 for n in size):
             raise ValueError(f"size must be two positive whole numbers of pixels, such as [128, 128], got {size!r}")
         self.size = tuple(size)
+        self.fitted_to = " x ".join(map(str, size))  # text: it is kept with a model as a fact of its reading
         self.label_key = label_key
         self.pad = Pad()
         self.resize = {2: Resize(self.size), 3: Resize((*self.size, -1))}
