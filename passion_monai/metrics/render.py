@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -30,6 +31,9 @@ class Averages(Protocol):
     def averages(self, metric: str, convention: str) -> NDArray[np.float64]:
         """Mean over subsets, ``(regions,)``."""
 
+    def measures(self, metric: str) -> bool:
+        """Whether the metric was computed."""
+
     def count(self) -> NDArray[np.int64]:
         """Scored cases, ``(subsets, regions)``."""
 
@@ -37,8 +41,8 @@ class Averages(Protocol):
         """Cases with an empty mask, ``(subsets, regions)``."""
 
 
-def caption(table: Averages, convention: str) -> str:
-    """One line on what was averaged over and what empty masks were worth.
+def caption(table: Averages, convention: str, measured: bool = True) -> str:
+    """One line on what was averaged over and what empty masks were worth; no mm where no distance was measured.
 
     Raises:
         ValueError: when the convention is not known.
@@ -46,7 +50,9 @@ def caption(table: Averages, convention: str) -> str:
     counts = table.count()
     low, high = counts.min(), counts.max()
     cases = f"{low} to {high} cases" if low < high else f"{high} case{'' if high == 1 else 's'}"
-    text = f"Mean of {cases}; {convention}: {find_convention(convention).description}."
+    worth = find_convention(convention).description
+    worth = worth if measured else re.sub(r", [\d.]+ mm", "", worth)
+    text = f"Mean of {cases}; {convention}: {worth}." + ("" if measured else " Distances were not measured.")
     if table.empty().any():
         text += "\n(n): cases in which the prediction or the reference is empty."
     return text
@@ -83,15 +89,17 @@ def to_text(table: Averages, convention: str = "brats", hd: str = "hd95") -> str
     wide = max([5, *map(len, table.modalities)])
     left = [" ".join(f"{dot:^{wide}}" for dot in dots) for dots in _dots(table)]
     left_width = max(map(len, [*left, "Modalities"]))
-    blocks = [_block(names, overlaps), _block(names, distances)]
+    measured = table.measures(hd)
+    blocks = [_block(names, overlaps), *([_block(names, distances)] if measured else [])]
     rule = "─" * (left_width + 2 + sum(len(block[0]) + 2 for block in blocks))
-    titles = [f"{'Dice [%]':^{len(blocks[0][0])}}", f"{SHORT_NAMES[hd] + ' [mm]':^{len(blocks[1][0])}}"]
+    words = ("Dice [%]", f"{SHORT_NAMES[hd]} [mm]")
+    titles = [f"{title:^{len(block[0])}}" for title, block in zip(words, blocks, strict=False)]
     stubs = [" ".join(f"{name:^{wide}}" for name in table.modalities), *left, "average"]
     lines = [
         " " + "  ".join([f"{stub:<{left_width}}", *cells]).rstrip() for stub, *cells in zip(stubs, *blocks, strict=True)
     ]
     top = " " + "  ".join([f"{'Modalities':<{left_width}}", *titles]).rstrip()
-    return "\n".join([top, rule, lines[0], rule, *lines[1:-1], rule, lines[-1], caption(table, convention)])
+    return "\n".join([top, rule, lines[0], rule, *lines[1:-1], rule, lines[-1], caption(table, convention, measured)])
 
 
 def to_markdown(table: Averages, convention: str = "brats", hd: str = "hd95") -> str:
@@ -102,14 +110,18 @@ def to_markdown(table: Averages, convention: str = "brats", hd: str = "hd95") ->
         convention: what empty masks are worth, a name of `CONVENTIONS`.
         hd: ``hd95``, ``hd95_pooled`` or ``hd100``.
     """
-    names = [*table.regions, "mean"]
-    head = [*table.modalities, *(f"Dice {n} [%]" for n in names), *(f"{SHORT_NAMES[hd]} {n} [mm]" for n in names)]
+    names, measured = [*table.regions, "mean"], table.measures(hd)
+    head = [*table.modalities, *(f"Dice {n} [%]" for n in names)]
+    head += [f"{SHORT_NAMES[hd]} {n} [mm]" for n in names] if measured else []
     numbers = zip(_numbers(table, "dice", convention, hd), _numbers(table, hd, convention, hd), strict=True)
     stubs = [*_dots(table), ["**average**", *[""] * (len(table.modalities) - 1)]]
-    rows = [[*stub, *overlap, *distance] for stub, (overlap, distance) in zip(stubs, numbers, strict=True)]
-    align = [":-:"] * len(table.modalities) + ["--:"] * (2 * len(names))
+    rows = [
+        [*stub, *overlap, *(distance if measured else [])]
+        for stub, (overlap, distance) in zip(stubs, numbers, strict=True)
+    ]
+    align = [":-:"] * len(table.modalities) + ["--:"] * (len(head) - len(table.modalities))
     lines = [f"| {' | '.join(cells)} |" for cells in [head, align, *rows]]
-    return "\n".join([*lines, "", caption(table, convention).replace("\n", "  \n")])
+    return "\n".join([*lines, "", caption(table, convention, measured).replace("\n", "  \n")])
 
 
 def _dots(table: Averages) -> list[list[str]]:

@@ -124,8 +124,15 @@ class SubsetTable:
         rows = list(self._cells.get((subset, region), {}).values())
         raw = [getattr(row, metric) for row in rows]
         sizes = [row.reference_voxels for row in rows], [row.prediction_voxels for row in rows]
+        if not self.measures(metric):  # a convention's distance for an empty mask would look like a measured one
+            return dict.fromkeys((row.case for row in rows), float("nan"))
         settled = apply_convention(raw, *sizes, metric=metric, convention=convention)
         return dict(zip((row.case for row in rows), settled.tolist(), strict=True))
+
+    def measures(self, metric: str) -> bool:
+        """Whether the metric was computed: distances are not where pixels have no known size."""
+        full = [row for row in self._rows.values() if row.reference_voxels > 0 and row.prediction_voxels > 0]
+        return not full or any(not np.isnan(getattr(row, metric)) for row in full)
 
     def mean(self, metric: str = "dice", convention: str = "brats") -> NDArray[np.float64]:
         """Mean over cases, shape ``(subsets, regions)``; NaN where nothing was scored or nothing is defined."""

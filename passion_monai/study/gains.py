@@ -164,7 +164,7 @@ def _scores(table: SubsetTable) -> list[Score]:
         *(Score(f"Dice {name}, where there is one", "dice", [name], None, "present-only") for name in absent),
         *single,
         Score("Dice, all modalities", "dice", table.regions, table.subsets[-1:]),
-        Score("HD95 [mm]", HD, regions),
+        *([Score("HD95 [mm]", HD, regions)] if table.measures(HD) else []),
     ]
 
 

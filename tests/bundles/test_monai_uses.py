@@ -11,7 +11,7 @@ from passion_monai.sharing.bundles import export_bundle, zip_folder
 from tests.helpers.bundles import REPOSITORY, copy_bundles
 
 
-@pytest.fixture(scope="module", params=["brats_passion", "myops_passion"])
+@pytest.fixture(scope="module", params=["brats_passion", "lgg_passion", "myops_passion"])
 def parser(request):
     """inference.json of a bundle with its small network and small windows."""
     found = ConfigParser()

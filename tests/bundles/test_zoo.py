@@ -12,7 +12,7 @@ from passion_monai.sharing.bundles import file_sha256
 from passion_monai.sharing.zoo import LARGEST_FILE, check_bundle, check_network, listed_files
 from tests.helpers.bundles import REPOSITORY, copy_bundles
 
-BUNDLES = ("brats_passion", "myops_passion")
+BUNDLES = ("brats_passion", "lgg_passion", "myops_passion")
 NO_MODEL = "models/model.pt is missing: train the bundle, or list the file in large_files.yml"
 
 

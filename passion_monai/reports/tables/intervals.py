@@ -8,7 +8,7 @@ from passion_monai.metrics.conventions import find_convention, is_distance
 from passion_monai.metrics.regions import METRICS, SHORT_NAMES
 from passion_monai.metrics.statistics import Interval, mean_interval
 from passion_monai.metrics.table import SubsetTable
-from passion_monai.reports.paper_numbers import paper_subsets
+from passion_monai.reports.paper_numbers import paper_dataset, paper_subsets
 from passion_monai.reports.runs import Run, average_interval, scale_of, setting
 from passion_monai.reports.tables.layout import empty_scores, paper_label
 from passion_monai.reports.tables.sheet import Cell, Sheet
@@ -45,7 +45,8 @@ def interval_sheet(run: Run, metric: str = "dice", convention: str = "brats") ->
     cells: list[list[Cell]] = [["●" if there else "○" for there in row] for row in first.presence.tolist()]
     printed = False
     for region in first.regions:
-        paper = paper_subsets(region, setting(run), run.backbone, first.subsets) if metric == "dice" else None
+        known = metric == "dice" and paper_dataset(first.regions)
+        paper = paper_subsets(region, setting(run), run.backbone, first.subsets) if known else None
         columns += [region, *([f"{region} {paper_label([run])}"] if paper else [])]
         printed = printed or bool(paper)
         for i, subset in enumerate(first.subsets):

@@ -105,7 +105,8 @@ def subset_sheet(runs: Sequence[Run], metric: str = "dice", convention: str = "a
     for i, region in enumerate(first.regions):
         for (name, backbone), members in groups.items():
             rows.append([region, name, backbone, "ours", *_subset_means(members, i, metric, convention)])
-            paper = paper_subsets(region, name, backbone, table.subsets) if metric == "dice" else None
+            known = metric == "dice" and paper_dataset(first.regions)
+            paper = paper_subsets(region, name, backbone, table.subsets) if known else None
             if paper:
                 rows.append([region, name, backbone, paper_label(runs), *paper])
     rules = {i for i in range(1, len(rows)) if rows[i][0] != rows[i - 1][0]}
@@ -128,10 +129,12 @@ def subset_sheet(runs: Sequence[Run], metric: str = "dice", convention: str = "a
 def _averages_sheet(title: str, stubs: list[str], lines: Sequence[Line], hd: str, convention: str) -> Sheet:
     runs = [run for _, members, _ in lines for run in members]
     datasets = {run.dataset: run.regions for run in runs}
+    measured = any(table.measures(hd) for run in runs for table in run.tables)
+    metrics = [("dice", "dice", "Dice", "%"), *([(hd, "hd", "HD", "mm")] if measured else [])]
     columns, bands = [*stubs, "source"], [("", len(stubs) + 1)]
     for dataset, regions in datasets.items():
-        columns += [f"{dataset} {metric} {name}" for metric in ("Dice", "HD") for name in (*regions, "mean")]
-        bands += [(f"{dataset} {metric}", len(regions) + 1) for metric in ("Dice [%]", "HD [mm]")]
+        columns += [f"{dataset} {metric} {name}" for *_, metric, _ in metrics for name in (*regions, "mean")]
+        bands += [(f"{dataset} {metric} [{unit}]", len(regions) + 1) for *_, metric, unit in metrics]
     rows: list[list[Cell]] = []
     for stub, members, paper in lines:
         ours: list[Cell] = []
@@ -140,7 +143,7 @@ def _averages_sheet(title: str, stubs: list[str], lines: Sequence[Line], hd: str
             here = [run for run in members if run.dataset == dataset]
             own = bool(here) and here[0].backbone != PAPER_BACKBONE
             printed = None if own else paper.get(paper_dataset(regions) or "")
-            for metric, key in (("dice", "dice"), (hd, "hd")):
+            for metric, key, *_ in metrics:
                 ours += averages(here, metric, convention).values() if here else [None] * (len(regions) + 1)
                 theirs += [printed[key].get(name) if printed else None for name in (*regions, "mean")]
         rows.append([*stub, "ours", *ours])
@@ -151,7 +154,7 @@ def _averages_sheet(title: str, stubs: list[str], lines: Sequence[Line], hd: str
         for dataset, regions in datasets.items()
         if averaged_regions(regions) != list(regions)
     ]
-    said += notes(runs, ["dice", hd], convention, any(row[len(stubs)] != "ours" for row in rows))
+    said += notes(runs, [metric for metric, *_ in metrics], convention, any(row[len(stubs)] != "ours" for row in rows))
     head = [[*stubs, "", *(column.rsplit(" ", 1)[1] for column in columns[len(stubs) + 1 :])]]
     return Sheet(title, columns, rows, len(stubs) + 1, bands, head, notes=said)
 
