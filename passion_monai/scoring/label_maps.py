@@ -7,19 +7,21 @@ Names, in short: ``CASE_seg.nii.gz`` is a prediction from all modalities (or fro
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
 from passion_monai.data.cases.folders import nifti_files
+from passion_monai.data.images import BadImageError, nifti_grid, read_nifti
 from passion_monai.utils.messages import few
 
 __all__ = ["find_predictions", "find_references", "read_label_map", "subset_of"]
+
+logger = logging.getLogger(__name__)
 
 ENDING = re.compile(r"[_-](seg|segm|gd|pred)$", re.IGNORECASE)
 AFFINE_TOLERANCE = 1e-3  # mm; files store affines in single precision
@@ -91,17 +93,19 @@ def read_label_map(path: Path, like: Path | None = None) -> tuple[NDArray[np.int
         ValueError: when it cannot be read, holds other values than whole numbers, or lies on another grid.
     """
     try:
-        image: Any = nibabel.load(path)
-        values = np.asarray(image.dataobj)
-    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
-        raise ValueError(f"{path} cannot be read as NIfTI: {error}") from error
+        values, placement = read_nifti(Path(path))
+    except BadImageError as error:
+        raise ValueError(error.sentence(path)) from error
+    if placement.note:
+        logger.warning(f"{path} {placement.note}")
+    affine = placement.affine
     if values.ndim == 4 and values.shape[-1] == 1:
         values = values[..., 0]
     if like is not None:
-        _check_grid(path, values.shape, image.affine, like)
+        _check_grid(path, values.shape, affine, like)
     if not np.isfinite(values).all() or (values != np.rint(values)).any():
         raise ValueError(f"{path} must hold labels, found values that are no whole numbers: take the argmax first")
-    spacing = np.sqrt((image.affine[:3, :3] ** 2).sum(axis=0))[: values.ndim]
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))[: values.ndim]
     return values.astype(np.int64), tuple(spacing.tolist())
 
 
@@ -142,12 +146,12 @@ def _stem(path: Path) -> str:
 
 
 def _check_grid(path: Path, shape: tuple[int, ...], affine: NDArray, like: Path) -> None:
-    reference: Any = nibabel.load(like)
-    wanted = reference.shape[:-1] if len(reference.shape) == 4 and reference.shape[-1] == 1 else reference.shape
+    wanted, placement = nifti_grid(Path(like))
+    wanted = wanted[:-1] if len(wanted) == 4 and wanted[-1] == 1 else wanted
     if shape != wanted:
         raise ValueError(f"{path} has shape {shape}, its reference {like} {wanted}: resample it to the reference first")
-    if not np.allclose(affine, reference.affine, atol=AFFINE_TOLERANCE):
+    if not np.allclose(affine, placement.affine, atol=AFFINE_TOLERANCE):
         raise ValueError(
             f"{path} has another affine than its reference {like}: {np.round(affine[:3], 3).tolist()} instead of "
-            f"{np.round(reference.affine[:3], 3).tolist()}; resample it to the reference first"
+            f"{np.round(placement.affine[:3], 3).tolist()}; resample it to the reference first"
         )
