@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -133,7 +134,10 @@ def _read(file: Path) -> NiftiImage:
     """Values and placement, by the reader of training."""
     if is_nifti(file):
         return read_nifti(file)
-    image = LoadImage(image_only=True)(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+        load = LoadImage(image_only=True)
+    image = load(file)
     return NiftiImage(image.numpy(), Placement(np.asarray(image.affine, dtype=float)))
 
 
