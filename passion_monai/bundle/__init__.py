@@ -4,7 +4,7 @@ Here: options, the chosen backbone, lists of cases, the training, hardware; all 
 Not here: how scans are predicted (`prediction`), models scored (`scoring`) or shared (`sharing`).
 """
 
-from passion_monai.bundle.backbones import backbone_arguments, build_backbone
+from passion_monai.bundle.backbones import backbone_arguments, build_backbone, check_backbone
 from passion_monai.bundle.checking import check_options
 from passion_monai.bundle.data import (
     announce,
@@ -33,6 +33,7 @@ __all__ = [
     "build_backbone",
     "bundle_root",
     "cases_to_predict",
+    "check_backbone",
     "check_options",
     "check_overrides",
     "check_start",

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from passion_monai.bundle.options import flag
+from passion_monai.bundle.options import flag, names_in
+from passion_monai.utils.messages import nearest
 
 __all__ = ["check_options"]
 
@@ -111,12 +112,21 @@ def check_options(**options: Any) -> None:
         rule, words = RULES.get(name, (lambda _: True, ""))
         if not rule(value):
             wrong.append(f"--{name} must be {words}, got {value!r}")
+    wrong += _method(options)
     wrong = wrong or [*_sizes(options), *_labels(options), *_validations(options)]
     if wrong:
         raise ValueError("; ".join(wrong))
     path = options.get("resume_path")
     if str(path).lower() not in ("none", "false", "true") and not Path(str(path)).is_file():
         raise FileNotFoundError(f"--resume_path {path} does not exist: name a checkpoint.pt, or true for the last one")
+
+
+def _method(options: Mapping[str, Any]) -> list[str]:
+    """The names of methods are asked of the config's text: to make its table, all cases must have been listed."""
+    name, known = options.get("method"), names_in("methods")
+    if not isinstance(name, str) or not known or name in known:
+        return []
+    return [f"unknown --method {name!r}: {nearest(name, known)}"]
 
 
 def _sizes(options: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from monai.bundle import ConfigWorkflow
 from passion_monai.utils.errors import best_error, one_line, printable
 from passion_monai.utils.messages import flag
 
-__all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "flag", "name_of"]
+__all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "flag", "name_of", "names_in"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +39,23 @@ def bundle_root() -> str:
     return str(folder.parent if folder.name == "configs" else folder)
 
 
+def names_in(table: str) -> list[str]:
+    """The names in a table of the config that is being evaluated, without making what they stand for."""
+    workflow = _workflow()
+    return [] if workflow is None else list(workflow.parser[table])
+
+
 def _config_folder() -> Path | None:
+    workflow = _workflow()
+    return None if workflow is None else Path(workflow.config_root_path)
+
+
+def _workflow() -> ConfigWorkflow | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, ConfigWorkflow):
-            return Path(owner.config_root_path)
+            return owner
         frame = frame.f_back
     return None
 

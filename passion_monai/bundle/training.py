@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ignite.engine import Events
@@ -13,7 +13,6 @@ from ignite.handlers import EarlyStopping
 from passion_monai.bundle.folders import TrainingFolders
 from passion_monai.checkpoints import save_model
 from passion_monai.engines import IncompleteTrainer, SubsetEvaluator
-from passion_monai.engines.windows import check_window
 from passion_monai.handlers import BestModelSaver, ResumeSaver, check_resume, resume
 
 __all__ = ["check_start", "train"]
@@ -25,7 +24,6 @@ def check_start(
     settings: Mapping[str, Any],
     objects: Mapping[str, Any],
     folders: TrainingFolders,
-    roi_size: Sequence[int],
     best: BestModelSaver | None = None,
     patience: int | None = None,
 ) -> None:
@@ -35,14 +33,12 @@ def check_start(
         settings: of this training, as its model will carry them.
         objects: what a checkpoint holds, as for `train`.
         folders: where it writes and what it goes on from.
-        roi_size: the crop that the network must take.
         best: the saver of the best weights, when there is one.
         patience: of early stopping, when there is one.
 
     Raises:
-        ValueError: when the crop does not fit the network, or the checkpoint is of another training.
+        ValueError: when the checkpoint is of another training.
     """
-    check_window(objects["model"], roi_size)
     if folders.source is not None:
         extra = [*(["best"] if best is not None else []), *(["early_stopping"] if patience is not None else [])]
         check_resume(folders.source, objects, settings, extra, folders.epochs)

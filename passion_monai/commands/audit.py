@@ -37,9 +37,11 @@ def audit(
     Args:
         data: folder of cases (BraTS, MyoPS or BIDS names; imagesTr with dataset.json) or a data list (JSON).
         modalities: names in channel order, flair,t1ce,t1,t2; default: the bundle's, or what files are named after.
-        bundle: folder of a bundle: its modalities, coding of labels and training crop are what the data must fit.
+        bundle: folder of a bundle: its modalities, coding of labels and training crop are what the data must fit. Its
+            config is code that is executed, as by passion predict: name a bundle that you trust.
         json: write everything, case by case and file by file, to this file as well.
-        write: folder for data_list.json and availability.csv, which leave out what cannot be used, for train.json.
+        write: folder for data_list.json and availability.csv, which leave out what cannot be used, for train.json; what
+            remains wrong is said.
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
         roi_size: with --bundle, the crop you will train with, such as 80,80,80; default: the bundle's.
         spacing: with --bundle, in mm, such as 1,1,1; default: the bundle's.

@@ -30,17 +30,19 @@ def evaluate(
 ) -> None:
     """Score label maps against references, or a trained model on every modality subset.
 
-    Label maps: passion evaluate --predictions DIR --references DIR --bundle bundles/brats_passion. A prediction is
-    called CASE_seg.nii.gz (from all modalities), CASE_flair+t1_seg.nii.gz, or lies in a folder named flair+t1. A case
-    without a prediction counts as a failure.
+    Label maps: passion evaluate --predictions DIR --references DIR --bundle bundles/brats_passion. What a prediction
+    was made from says the JSON record of passion predict beside it; without one it is called CASE_seg.nii.gz (from all
+    modalities), CASE_flair+t1_seg.nii.gz, or lies in a folder named flair+t1. A case without a prediction counts as a
+    failure.
 
     A model: passion evaluate --bundle bundles/brats_passion --dataset_dir DIR. Scores the test cases, else the
     validation cases; every other option goes to the bundle's train.json and evaluate.json (--ckpt_path, --section).
 
     Args:
         predictions: folder of predicted label maps.
-        references: folder of reference label maps.
-        bundle: folder of the bundle that says what labels, regions and modalities are.
+        references: data folder in any layout that training reads, folder of label maps, or data list (JSON).
+        bundle: folder of the bundle that says what labels, regions and modalities are. Its config is code that is
+            executed, as by passion predict: name a bundle that you trust.
         regions: instead of a bundle, such as "{'WT': [1, 2, 3], 'ET': [3]}"; labels are taken as they are.
         modalities: names for subsets in file names, when there is no bundle.
         output: folder for eval/scores.csv, tables as CSV, Markdown and LaTeX; `passion report` takes it as a run.

@@ -36,7 +36,8 @@ def split(
         missing_rates: a rate per modality in their order, .2,.4,.6,.8, or {t1: .2}; several in brackets [[...],[...]].
         folds: number of folds; training and validation fractions are then shared out among them.
         modalities: names in channel order; default: the bundle's, or what files are named after.
-        bundle: folder of the bundle that will be trained; the rates are then in the order of its modalities.
+        bundle: folder of the bundle that will be trained; the rates are then in the order of its modalities. Its config
+            is code that is executed, as by passion predict: name a bundle that you trust.
         patient: regular expression for the patient in a case's name; time points of one patient stay together.
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
         overwrite: replace the files of an earlier split.

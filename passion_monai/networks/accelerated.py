@@ -2,7 +2,7 @@
 
 On a GPU a small network waits for launches, not for memory, so the tools of `convolution` and `fused` are left out,
 which spare a CPU memory and slow kernels at the price of many small operations. Two of PyTorch's own operations add up
-their gradient in an order that changes from run to run, reflection padding and linear upsampling; theirs is written here.
+their gradient in an order that changes from run to run, reflection padding and linear upsampling; here it is fixed.
 """
 
 import functools
@@ -79,7 +79,8 @@ def _folded(gradient: Tensor, axis: int) -> Tensor:
 
 def _strided(x: Tensor, axis: int, start: int, step: int) -> Tensor:
     """The planes ``start`` and ``start + step`` of an axis."""
-    return x[(*[slice(None)] * axis, slice(start, start + step + 1, step))]
+    planes = [slice(None)] * axis + [slice(start, start + step + 1, step)]
+    return x[tuple(planes)]
 
 
 def upsample(x: Tensor) -> Tensor:

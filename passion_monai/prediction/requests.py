@@ -84,7 +84,7 @@ def _from_source(source: Path, channels: str | None, modalities: Sequence[str]) 
         if not files.images and not slice_folders(source):
             settle(files.findings)
             raise ValueError(
-                f"--input {source} holds no image that is read (CASE_{modalities[0]}.nii.gz, ...), but "
+                f"--input {source} holds no NIfTI file (CASE_{modalities[0]}.nii.gz, ...), but "
                 f"{few(sorted(path.name for path in source.iterdir()))}: name a DICOM series or another format by its "
                 f"modality, as --{modalities[0]} FOLDER"
             )

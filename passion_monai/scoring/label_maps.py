@@ -13,16 +13,16 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from passion_monai.data.cases.files import is_nifti_name, list_images
+from passion_monai.data.cases.files import list_images
 from passion_monai.data.cases.findings import settle
 from passion_monai.data.cases.names import stem_of
 from passion_monai.data.cases.source import find_labels
+from passion_monai.data.images import BadImageError, NiftiImage, Placement, is_nifti, nifti_grid, read_nifti
 from passion_monai.data.scans.itk_images import read_itk
 from passion_monai.utils.files import read_json_object
 from passion_monai.utils.messages import few
@@ -162,26 +162,33 @@ def read_label_map(path: Path, like: Path | None = None) -> tuple[NDArray[np.int
         ValueError: when it cannot be read, holds other values than whole numbers, or lies on another grid.
     """
     try:
-        image = _open(path)
-        values = np.asarray(image.dataobj)
-    except (OSError, EOFError, ValueError, RuntimeError, nibabel.filebasedimages.ImageFileError) as error:
-        raise ValueError(f"{path} cannot be read as NIfTI: {error}") from error
+        values, placement = _open(path)
+    except BadImageError as error:
+        raise ValueError(error.sentence(path)) from error
+    if placement.note:
+        logger.warning(f"{path} {placement.note}")
+    affine = placement.affine
     values = values if np.issubdtype(values.dtype, np.integer) else values.astype(np.float32)  # as training reads it
     if values.ndim == 4 and values.shape[-1] == 1:
         values = values[..., 0]
     if like is not None:
-        _check_grid(path, values.shape, image.affine, like)
+        _check_grid(path, values.shape, affine, like)
     if not np.isfinite(values).all() or (values != np.rint(values)).any():
         raise ValueError(f"{path} must hold labels, found values that are no whole numbers: take the argmax first")
-    spacing = np.sqrt((image.affine[:3, :3] ** 2).sum(axis=0))[: values.ndim]
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))[: values.ndim]
     return values.astype(np.int64), tuple(spacing.tolist())
 
 
-def _open(path: Path) -> Any:
-    if is_nifti_name(path.name):
-        return nibabel.load(path)
+def _open(path: Path) -> NiftiImage:
+    if is_nifti(path):
+        return read_nifti(path)
     scan = read_itk(path)
-    return nibabel.Nifti1Image(scan.image, scan.affine)
+    return NiftiImage(scan.image, Placement(scan.affine))
+
+
+def _grid_of(path: Path) -> tuple[tuple[int, ...], Placement]:
+    voxels, placement = _open(path)
+    return voxels.shape, placement
 
 
 def subset_of(text: str, modalities: Sequence[str]) -> str | None:
@@ -219,12 +226,12 @@ def _label_files(folder: Path, what: str) -> list[Path]:
 
 
 def _check_grid(path: Path, shape: tuple[int, ...], affine: NDArray, like: Path) -> None:
-    reference = _open(like)
-    wanted = reference.shape[:-1] if len(reference.shape) == 4 and reference.shape[-1] == 1 else reference.shape
+    wanted, placement = nifti_grid(like) if is_nifti(like) else _grid_of(like)
+    wanted = wanted[:-1] if len(wanted) == 4 and wanted[-1] == 1 else wanted
     if shape != wanted:
         raise ValueError(f"{path} has shape {shape}, its reference {like} {wanted}: resample it to the reference first")
-    if not np.allclose(affine, reference.affine, atol=AFFINE_TOLERANCE):
+    if not np.allclose(affine, placement.affine, atol=AFFINE_TOLERANCE):
         raise ValueError(
             f"{path} has another affine than its reference {like}: {np.round(affine[:3], 3).tolist()} instead of "
-            f"{np.round(reference.affine[:3], 3).tolist()}; resample it to the reference first"
+            f"{np.round(placement.affine[:3], 3).tolist()}; resample it to the reference first"
         )

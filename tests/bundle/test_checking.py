@@ -1,6 +1,7 @@
 """Options are checked before anything is prepared; every one is named with what it takes."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -94,6 +95,7 @@ CONFIGS = {"training": ["train.json"], "evaluation": ["train.json", "evaluate.js
         ("training", "epochs", 0),
         ("training", "model_selection", "x"),
         ("training", "roi_size", 48),
+        ("training", "device", "cpu"),
         ("evaluation", "seed", -1),
         ("evaluation", "section", "tests"),
         ("evaluation", "roi_size", 48),
@@ -118,3 +120,22 @@ def test_every_config_checks_before_anything_is_made(bundle, config, name, value
 def test_every_option_of_the_training_that_can_be_checked_is():
     config = json.loads((REPOSITORY / "bundles/brats_passion/configs/train.json").read_text())
     assert {name for name in WRONG if name in config} <= set(config["options"])
+
+
+@pytest.mark.parametrize("bundle", ["brats_passion", "myops_passion"])
+def test_crop_backbone_and_method_are_checked_before_the_phantom_is_made(bundle, tmp_path):
+    config = str(REPOSITORY / "bundles" / bundle / "configs" / "train.json")
+    dims = json.loads((REPOSITORY / "bundles" / bundle / "configs" / "train.json").read_text())["spatial_dims"]
+    for name, value, message in (
+        ("roi_size", [50] * dims, r"--roi_size \[50, .* does not fit MMFormer: .* not divisible by 16"),
+        ("backbone", "rfnets", "unknown --backbone 'rfnets', did you mean 'rfnet'"),
+        ("method", "passoin", "unknown --method 'passoin': did you mean 'passion'"),
+    ):
+        workflow = ConfigWorkflow(config, logging_file=False, bundle_root=str(tmp_path), **{name: value})
+        with pytest.raises((ValueError, RuntimeError), match=r"\w") as caught:
+            workflow.initialize()
+        error = caught.value
+        while error.__cause__ is not None:
+            error = error.__cause__
+        assert re.search(message, str(error)), error
+        assert list(tmp_path.iterdir()) == []

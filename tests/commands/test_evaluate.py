@@ -240,7 +240,7 @@ def no_references(predictions, references):
         (outside, "predictions/case_a_seg.nii.gz holds labels outside of the coding: 7, 14, 21; known: 0, 1, 2, 3, 4"),
         (outside_reference, "references/case_a/case_a_seg.nii.gz holds labels outside of the coding: 5, 6, 7"),
         (fractions, "case_a_seg.nii.gz must hold labels, found values that are no whole numbers"),
-        (truncated, "case_a_seg.nii.gz cannot be read as NIfTI"),
+        (truncated, "case_a_seg.nii.gz cannot be read, it is damaged"),
         (no_predictions, "holds no label map (.nii, .nii.gz)"),
         (other_names, "belongs to a reference: found patient_1_seg.nii.gz, expected names like case_a_2_seg.nii.gz"),
         (twice, "case 'case_a' has two predictions from flair+t1ce+t1+t2"),

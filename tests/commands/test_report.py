@@ -54,6 +54,18 @@ def test_what_a_reader_looks_for(page):
     assert text.count('<th scope="col" class="number dot"') == 4 * 15  # Table 3
 
 
+def test_demo_models_are_named_on_top(page, tmp_path):
+    text = page.read_text()
+    assert "5 of 5 runs are of a demo model, trained or scored on synthetic images (a phantom)" in text
+    assert text.index("mean nothing for patients") < text.index('<section id="runs">')
+    assert text.count("passion (demo)") == 2
+    real = make_run(tmp_path / "real")
+    settings = json.loads((real / "models" / "training.json").read_text())
+    write(real / "models" / "training.json", json.dumps({**settings, "demo": False, "data": "BraTS2020"}))
+    cli.main(["report", str(real), "-o", str(tmp_path / "report.html")])
+    assert "demo model" not in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.slow
 def test_tables_and_figures_as_files(study, tmp_path):
     runs = [str(study / name) for name in ("baseline_0", "passion_0")]

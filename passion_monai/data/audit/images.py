@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -140,7 +141,10 @@ def _read(file: Path) -> tuple[NiftiImage, tuple[str, ...]]:
         return NiftiImage(found.voxels, Placement(AFFINE)), found.damaged
     if is_nifti(file):
         return read_nifti(file), ()
-    image = LoadImage(image_only=True)(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+        load = LoadImage(image_only=True)
+    image = load(file)
     return NiftiImage(image.numpy(), Placement(np.asarray(image.affine, dtype=float))), ()
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from passion_monai.data.cases.findings import Finding
 from passion_monai.utils.messages import few
 
-__all__ = ["NIFTI", "ImageFile", "ImageFiles", "image_ending", "is_nifti_name", "list_images"]
+__all__ = ["NIFTI", "ImageFile", "ImageFiles", "image_ending", "list_images"]
 
 NIFTI = (".nii.gz", ".nii")
 READ = (*NIFTI, ".mha", ".mhd", ".nrrd", ".nhdr")
@@ -61,11 +61,6 @@ def image_ending(name: str, endings: tuple[str, ...] = READ) -> str:
     lower = name.lower()
     ending = max((end for end in endings if lower.endswith(end)), key=len, default="")
     return name[len(name) - len(ending) :] if ending else ""
-
-
-def is_nifti_name(name: str) -> bool:
-    """Whether a name ends in ``.nii`` or ``.nii.gz``, in capitals or not."""
-    return bool(image_ending(name, NIFTI))
 
 
 def list_images(root: Path) -> ImageFiles:

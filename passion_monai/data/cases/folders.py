@@ -88,7 +88,7 @@ def find_cases(folder: str | PathLike[str], modalities: Sequence[str], labels_al
         else:
             findings += _add(found, image, *read, root)
     findings += other_formats(files.others, modalities)
-    findings += _misnamed_labels(found, strange)
+    findings += [*_misnamed_labels(found), *_other_maps(found)]
     if not labels_alone:
         findings += _without_image(found, modalities)
     findings += _strange_files(strange, found, modalities)
@@ -135,7 +135,7 @@ def other_formats(files: Sequence[Path], modalities: Sequence[str]) -> Iterator[
         yield Finding("unknown-file", f"{parent} also holds {names}, which are not read", files=tuple(map(str, paths)))
 
 
-def _misnamed_labels(found: dict[Place, Item], strange: dict[Path, list[Path]]) -> Iterator[Finding]:
+def _misnamed_labels(found: dict[Place, Item]) -> Iterator[Finding]:
     """BraTS20_Training_355's label is called W39_1998.09.19_Segm.nii: it belongs to the only case beside it."""
     for (parent, case), item in list(found.items()):
         if item.keys() == {"case", "label"} and is_misnamed_label(Path(item["label"])):
@@ -147,19 +147,30 @@ def _misnamed_labels(found: dict[Place, Item], strange: dict[Path, list[Path]]) 
                 yield Finding("label-guess", text, siblings[0]["case"], (item["label"],))
 
 
-def _without_image(found: dict[Place, Item], modalities: Sequence[str]) -> Iterator[Finding]:
-    """Take cases without an image out; ``X_brain_seg`` beside case X is another map of X, not a label of its own."""
+def _other_maps(found: dict[Place, Item]) -> Iterator[Finding]:
+    """Take out maps such as ``X_brain_seg`` beside the images of case X: they are not the label of a case X_brain."""
     for (parent, case), item in list(found.items()):
-        if any(name in item for name in modalities):
-            continue
-        del found[parent, case]
-        owner = next(
-            (other for folder, other in found if folder == parent and case.startswith((f"{other}_", f"{other}-"))), None
-        )
-        if owner is not None:
-            text = f"{item['label']} is not called like the label of case {owner!r}, {owner}_seg"
-            yield Finding("unknown-file", text, owner, (item["label"],))
-        else:
+        if item.keys() == {"case", "label"}:
+            owner = next(
+                (other for (folder, other), one in found.items() if folder == parent and _owns(one, case)), None
+            )
+            if owner is not None:
+                del found[parent, case]
+                text = f"{item['label']} is not called like the label of case {owner!r}, {owner}_seg"
+                yield Finding("unknown-file", text, owner, (item["label"],))
+
+
+def _owns(item: Item, case: str) -> bool:
+    """Whether another case's name is this one's and a word, ``X_brain``; ``X_2`` is a case of its own."""
+    rest = case.removeprefix(item["case"])
+    return bool(item.keys() - {"case", "label"}) and rest != case and rest[:1] in ("_", "-") and rest[1:2].isalpha()
+
+
+def _without_image(found: dict[Place, Item], modalities: Sequence[str]) -> Iterator[Finding]:
+    """Take cases without an image out."""
+    for (parent, case), item in list(found.items()):
+        if not any(name in item for name in modalities):
+            del found[parent, case]
             text = f"case {case!r} in {parent} has no image: none of {list(modalities)} is there"
             yield Finding("no-image", text, case, (item["label"],))
 

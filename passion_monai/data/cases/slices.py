@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import nibabel as nib
 import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.folders import Item
 from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
+from passion_monai.data.images import BadImageError, nifti_grid, read_nifti
 
 __all__ = ["slice_items"]
 
@@ -51,12 +50,15 @@ def _labelled_slices(item: Item, labelled: int, axcodes: str | None) -> list[int
     if not item.get("label"):
         raise ValueError(f"case {item['case']!r} has no label map to choose slices by; leave 'labelled' at 0")
     file, channel = file_and_channel(item["label"])
-    if is_slice_folder(file):
-        labels, affine = np.asarray(read_slices(file).voxels[..., channel]), AFFINE
-    else:
-        stored: Any = nib.load(file)
-        labels, affine = np.asanyarray(stored.dataobj), np.asarray(stored.affine)
-        labels = labels if channel is None else labels[..., channel]
+    try:
+        if is_slice_folder(file):
+            labels, affine = read_slices(file).voxels, AFFINE
+        else:
+            stored = read_nifti(file)
+            labels, affine = stored.voxels, stored.placement.affine
+    except BadImageError as error:
+        raise ValueError(f"case {item['case']!r}: {error.sentence(item['label'])}") from error
+    labels = labels if channel is None else labels[..., channel]
     if labels.ndim != 3:
         raise ValueError(f"case {item['case']!r}: {item['label']} has shape {labels.shape}, expected (H, W, D)")
     if axcodes is not None:
@@ -68,11 +70,14 @@ def _num_slices(item: Item, modalities: Sequence[str], axcodes: str | None) -> i
     path = next(item[key] for key in (*modalities, "image") if item.get(key))
     path = path if isinstance(path, str) else next(file for file in path if file)
     file, channel = file_and_channel(path)
-    if is_slice_folder(file):
-        shape, affine = read_slices(file).voxels.shape[:3], AFFINE
-    else:
-        stored: Any = nib.load(file)
-        shape, affine = tuple(stored.shape)[: None if channel is None else 3], np.asarray(stored.affine)
+    try:
+        if is_slice_folder(file):
+            shape, affine = read_slices(file).voxels.shape[:3], AFFINE
+        else:
+            shape, placement = nifti_grid(file)
+            shape, affine = shape[: None if channel is None else 3], placement.affine
+    except BadImageError as error:
+        raise ValueError(f"case {item['case']!r}: {error.sentence(file)}") from error
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
         shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
     if len(shape) != 3:

@@ -5,7 +5,7 @@ Not here: which files a case has (`data.cases`), tensors (`data.loading`), forma
 """
 
 from passion_monai.data.images.background import zero_background
-from passion_monai.data.images.nifti import BadImageError, NiftiImage, is_nifti, nifti_shape, read_nifti
+from passion_monai.data.images.nifti import BadImageError, NiftiImage, is_nifti, nifti_grid, read_nifti
 from passion_monai.data.images.placement import Placement, placed_image
 from passion_monai.data.images.values import as_image, as_numbers
 
@@ -16,7 +16,7 @@ __all__ = [
     "as_image",
     "as_numbers",
     "is_nifti",
-    "nifti_shape",
+    "nifti_grid",
     "placed_image",
     "read_nifti",
     "zero_background",

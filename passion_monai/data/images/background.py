@@ -18,7 +18,7 @@ __all__ = ["zero_background"]
 ORDINARY = 0.95  # share of zeros at the border that leaves no room for another constant
 SEEN = 0.05  # share of the border that a constant needs to be noticed
 CLEAR = 0.5  # ... to be the background although tissue is darker
-COHERENT = 0.8  # share of a constant's neighbours at the border that are the same: noise has few of them
+COHERENT = 0.7  # share of pairs of neighbours at the border with the constant that both have it: noise has few of them
 ROUNDING = 1e-5  # of the image's range: what resampling does to a constant
 LATERAL = 0.5  # of the longest axis: shorter ones are cut across the patient, their ends are no border
 
@@ -112,13 +112,13 @@ def _most_frequent(values: NDArray[np.float64], counts: NDArray[np.intp], roundi
 
 def _coherence(masks: list[NDArray[np.bool_]]) -> bool:
     """Whether the voxels of a mask lie beside each other."""
-    starts, stays = 0, 0
+    either, both = 0, 0
     for mask in masks:
         for axis in range(mask.ndim):
             moved = mask.swapaxes(0, axis)
-            starts += np.count_nonzero(moved[:-1])
-            stays += np.count_nonzero(moved[:-1] & moved[1:])
-    return stays >= COHERENT * max(starts, 1)
+            either += np.count_nonzero(moved[:-1] | moved[1:])
+            both += np.count_nonzero(moved[:-1] & moved[1:])
+    return both >= COHERENT * max(either, 1)
 
 
 def _outside(image: NDArray[Any], value: float, rounding: float, low: float) -> NDArray[np.bool_]:

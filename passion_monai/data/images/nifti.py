@@ -31,7 +31,7 @@ try:  # the extra "fast": half the time of zlib, the same bytes
 except ImportError:
     igzip, IsalError = None, zlib.error  # type: ignore[assignment,misc]
 
-__all__ = ["BadImageError", "NiftiImage", "is_nifti", "nifti_shape", "read_nifti"]
+__all__ = ["BadImageError", "NiftiImage", "is_nifti", "nifti_grid", "read_nifti"]
 
 PACKED = 1100  # times: more than any byte of a gzip file can hold
 _UNPACKING: Any = (zlib.error, IsalError)
@@ -85,14 +85,15 @@ def read_nifti(file: Path) -> NiftiImage:
     return NiftiImage(array, placement)
 
 
-def nifti_shape(file: Path) -> tuple[int, ...]:
-    """Voxels per axis, from the header alone.
+def nifti_grid(file: Path) -> tuple[tuple[int, ...], Placement]:
+    """Voxels per axis and where they lie, from the header alone.
 
     Raises:
         BadImageError: see `read_nifti`.
     """
     with _damage_told(), _opened(file) as stream:
-        return _read_header(stream, file)[1].shape
+        header, layout = _read_header(stream, file)
+        return layout.shape, placement_of(header, layout.shape)
 
 
 @contextmanager

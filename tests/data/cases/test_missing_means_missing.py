@@ -101,6 +101,14 @@ def test_no_other_map_is_the_label(tmp_path, caplog, name):
     with caplog.at_level(logging.WARNING):
         assert keys(brats_cases(tmp_path, MODALITIES)) == {"a": ["flair"], "b": ["flair", "label"]}
     assert f"{name}.nii.gz is not called like the label of case 'a', a_seg" in caplog.text
+    assert keys(find_labels(tmp_path, MODALITIES)) == {"b": ["flair", "label"]}
+
+
+def test_a_label_whose_images_are_missing_is_an_error(tmp_path):
+    touch(tmp_path, "a_flair.nii.gz", "a_seg.nii.gz", "a_2_seg.nii.gz")
+    with pytest.raises(ValueError, match=r"case 'a_2' in .* has no image"):
+        brats_cases(tmp_path, MODALITIES)
+    assert keys(find_labels(tmp_path, MODALITIES)) == {"a": ["flair", "label"], "a_2": ["label"]}
 
 
 def test_a_segmentation_of_anatomy_is_not_the_label(tmp_path):

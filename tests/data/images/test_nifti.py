@@ -11,7 +11,7 @@ import pytest
 import torch
 from monai.transforms import LoadImage
 
-from passion_monai.data.images import BadImageError, as_numbers, nifti, nifti_shape, read_nifti
+from passion_monai.data.images import BadImageError, as_numbers, nifti, nifti_grid, read_nifti
 
 TURNED = np.array([[0.0, -2, 0, 5], [1, 0, 0, 6], [0, 0, 3, 7], [0, 0, 0, 1]])
 
@@ -69,7 +69,7 @@ def test_capitals_and_memory_in_the_order_of_the_file(tmp_path):
     nib.save(nib.Nifti1Image(volume(np.int16), TURNED), tmp_path / "a.nii.gz")
     (tmp_path / "a.nii.gz").rename(tmp_path / "A.NII.GZ")
     assert torch.from_numpy(read_nifti(tmp_path / "A.NII.GZ").voxels).stride() == (1, 5, 30)
-    assert nifti_shape(tmp_path / "A.NII.GZ") == (5, 6, 7)
+    assert nifti_grid(tmp_path / "A.NII.GZ")[0] == (5, 6, 7)
 
 
 @pytest.mark.usefixtures("either")

@@ -6,6 +6,7 @@ absent; here an absent modality is a channel of zeros and a False in ``available
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -69,7 +70,9 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     ) -> None:
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
-        super().__init__(keys, allow_missing_keys=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+            super().__init__(keys, allow_missing_keys=True)
         self.image_key = image_key
         self.available_key = available_key
         self.label_key = label_key
