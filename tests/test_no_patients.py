@@ -27,7 +27,8 @@ def suspicious(names: list[str]) -> list[str]:
     return [
         name
         for name in names
-        if re.search(rf"\.{ENDINGS}$", name, re.IGNORECASE) and not any(re.fullmatch(allowed, name) for allowed in ALLOWED)
+        if re.search(rf"\.{ENDINGS}$", name, re.IGNORECASE)
+        and not any(re.fullmatch(allowed, name) for allowed in ALLOWED)
     ]
 
 

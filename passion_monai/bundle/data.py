@@ -50,8 +50,8 @@ def prepare_cases(
     Returns:
         ``training``, ``validation`` and ``test`` lists; of the last two, one that is empty is the other one.
     """
-    names = also_train.split(",") if isinstance(also_train, str) else list(also_train or ())
-    cases = case_lists(dataset_dir, modalities, data_list_file_path, seed, 0.2, needs_validation, names)
+    joined = _section_names(also_train)
+    cases = case_lists(dataset_dir, modalities, data_list_file_path, seed, 0.2, needs_validation, joined)
     availability = None if str(availability).lower() == "none" else availability
     table = availability_table(availability, [item["case"] for item in cases["training"]], modalities, seed=seed)
     if table is not None:
@@ -65,6 +65,16 @@ def prepare_cases(
     cases["validation"] = cases["validation"] or cases["test"]  # built, not run: nothing is chosen by test cases
     logger.info(f"cases in {dataset_dir}: {counts}\n{availability_report(cases['training'], modalities)}")
     return cases
+
+
+def _section_names(given: Any) -> list[str]:
+    """Names of sections as a command line gives them: none, one, a list, or text with commas."""
+    if given is None or str(given).lower() in ("none", "false"):
+        return []
+    names = given.split(",") if isinstance(given, str) else given
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError(f"--also_train must name sections of the data set, such as natural_missing, got {given!r}")
+    return [name.strip() for name in names]
 
 
 def announce(demo: bool, source: str | None, epochs: int, output_dir: str) -> None:

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 import torch
 
+from passion_monai.bundle import prepare_cases
 from passion_monai.checkpoints import load_settings
+from passion_monai.data import published_split
 from passion_monai.data.cases.slice_folders import read_slices
+from tests.data.helpers import touch
 from tests.helpers.bundles import copy_bundles, options, run
 from tests.helpers.slice_folders import damage_strip, write_patient
 
@@ -63,13 +66,24 @@ def test_flair_alone_of_any_size_and_orientation_comes_back_in_its_own_grid(trai
     bundle, _, data = trained
     flair = read_slices(data / "TCGA_XX_0003_20000101").voxels[..., 1].astype(np.float32)  # (48, 48, 6), L, P, S
     axial = nibabel.Nifti1Image(flair, np.diag([-1.0, -1.0, 4.0, 1.0]))
-    sagittal = axial.as_reoriented(nibabel.orientations.ornt_transform(
-        nibabel.io_orientation(axial.affine), nibabel.orientations.axcodes2ornt("PIR")))
+    sagittal = axial.as_reoriented(
+        nibabel.orientations.ornt_transform(
+            nibabel.io_orientation(axial.affine), nibabel.orientations.axcodes2ornt("PIR")
+        )
+    )
     maps = {}
     for name, image in (("axial", axial), ("sagittal", sagittal)):
         nibabel.save(image, tmp_path / f"{name}.nii.gz")
         out = tmp_path / f"{name}_seg.nii.gz"
-        words = ("--bundle", str(bundle), "--flair", str(tmp_path / f"{name}.nii.gz"), "-o", str(out), "--probabilities")
+        words = (
+            "--bundle",
+            str(bundle),
+            "--flair",
+            str(tmp_path / f"{name}.nii.gz"),
+            "-o",
+            str(out),
+            "--probabilities",
+        )
         done = run("predict", *words, cwd=tmp_path, module="passion_monai")
         assert "lower-grade glioma" in done.stdout
         labels, shares = nibabel.load(out), nibabel.load(tmp_path / f"{name}_probabilities.nii.gz")
@@ -95,7 +109,12 @@ def test_a_model_is_refused_at_another_scale(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "pixel size" in done.stdout
     configs = f"['{bundle}/configs/train.json','{bundle}/configs/evaluate.json']"
-    values = {"dataset_dir": data, "roi_size": "[64,64]", "output_dir": tmp_path, "ckpt_path": bundle / "models/model.pt"}
+    values = {
+        "dataset_dir": data,
+        "roi_size": "[64,64]",
+        "output_dir": tmp_path,
+        "ckpt_path": bundle / "models/model.pt",
+    }
     done = run("run", "--config_file", configs, *options(values), cwd=tmp_path, check=False)
     assert done.returncode != 0
     assert "32 x 32" in done.stderr
@@ -110,6 +129,24 @@ def test_the_demo_is_the_phantom_as_slices(tmp_path):
     assert all(",WT," in row for row in rows)
     state = torch.load(root / BUNDLE / "models" / "model.pt", weights_only=True)
     assert {value.ndim for name, value in state.items() if name.endswith("conv.weight")} <= {4}
+
+
+def test_sections_that_train_too(tmp_path):
+    split = published_split("lgg")
+    touch(tmp_path, *(f"{name}_{key}.nii.gz" for cases in split.values() for name in cases for key in ("flair", "seg")))
+
+    def sizes(also_train):
+        cases = prepare_cases(str(tmp_path), ["t1", "flair", "t1ce"], None, 0, None, False, also_train)
+        return len(cases["training"]), len(cases["test"])
+
+    assert sizes(None) == (60, 20)
+    assert sizes("natural_missing") == sizes(["natural_missing"]) == (70, 20)
+    assert sizes(("validation", "natural_missing")) == sizes("validation, natural_missing") == (80, 20)
+    for wrong in (True, 3, [1], ""):
+        with pytest.raises(ValueError, match="also_train"):
+            sizes(wrong)
+    with pytest.raises(ValueError, match="also_train names 'natural'"):
+        sizes("natural")
 
 
 @pytest.mark.slow

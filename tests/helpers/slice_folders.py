@@ -1,4 +1,4 @@
-"""A small imitation of the public set ``kaggle_3m``: drawn heads with a blob, in its names, channels and compression."""
+"""A small imitation of the public set ``kaggle_3m``: drawn heads with a blob, in its names and channels."""
 
 from __future__ import annotations
 

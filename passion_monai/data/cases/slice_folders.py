@@ -143,7 +143,7 @@ def _read(folder: Path, state: tuple[tuple[str, int, int], ...]) -> Slices:
             image = _pixels(path)
             planes[number] = image if mask is None else np.dstack([image, _mask(mask)])
         except _DAMAGE as error:
-            if isinstance(error, _WrongMask):
+            if isinstance(error, _WrongMaskError):
                 raise
             damaged[number] = f"{path if mask is None else f'{path} or its mask'} ({str(error).splitlines()[0][:100]})"
     if not planes:
@@ -226,7 +226,7 @@ def _header(path: Path) -> tuple[tuple[int, int], str, int]:
             raise OSError(str(error) or "damaged header") from error
 
 
-class _WrongMask(ValueError):
+class _WrongMaskError(ValueError):
     """A mask that was decoded and is none."""
 
 
@@ -239,7 +239,9 @@ def _mask(path: Path) -> NDArray[np.uint8]:
     values = _pixels(path)
     found = set(np.unique(values).tolist())
     if not (found <= {0, 255} or found <= {0, 1}):
-        raise _WrongMask(f"{path} holds the values {few(list(map(str, sorted(found))))}, expected a mask of 0 and 255")
+        raise _WrongMaskError(
+            f"{path} holds the values {few(list(map(str, sorted(found))))}, expected a mask of 0 and 255"
+        )
     return (values > 0).astype(np.uint8)
 
 

@@ -1,3 +1,5 @@
+import csv
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from passion_monai.data import (
     published_tables,
     read_availability,
 )
+from tests.data.helpers import SHARED
 
 
 @pytest.mark.parametrize(("name", "sizes"), [("brats2020", (219, 50, 100)), ("myops2020", (20, 0, 5))])
@@ -15,6 +18,22 @@ def test_splits_are_disjoint_and_complete(name, sizes):
     split = published_split(name)
     assert tuple(len(split[section]) for section in ("training", "validation", "test")) == sizes
     assert len({case for cases in split.values() for case in cases}) == sum(sizes)
+
+
+def test_the_split_of_real_patients_is_that_of_the_data_beside_the_repository():
+    split = published_split("lgg")
+    assert {s: len(cases) for s, cases in split.items()} == {
+        "training": 60,
+        "validation": 10,
+        "test": 20,
+        "natural_missing": 10,
+    }
+    assert len({case for cases in split.values() for case in cases}) == 100
+    if not (SHARED / "lgg_tcga" / "split.csv").is_file():
+        pytest.skip("the data beside the repository are not there")
+    rows = csv.DictReader((SHARED / "lgg_tcga" / "split.csv").read_text().splitlines())
+    theirs = {row["case"]: row["part"].replace("train", "training") for row in rows}
+    assert theirs == {case: section for section, cases in split.items() for case in cases}
 
 
 @pytest.mark.parametrize("name", published_tables())

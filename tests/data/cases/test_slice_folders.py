@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -32,7 +33,7 @@ def keys(items):
 def test_a_patient_is_read_as_one_file_with_channels(tmp_path):
     folder = write_patient(tmp_path, "P_1", numbers=[2, 10, 1, 3])
     items = brats_cases(tmp_path, MODALITIES)
-    assert items == [{"case": "P_1", **{n: f"{folder}#{c}" for n, c in zip(("t1", "flair", "t1ce", "label"), range(4))}}]
+    assert items == [{"case": "P_1", **{n: f"{folder}#{c}" for c, n in enumerate(("t1", "flair", "t1ce", "label"))}}]
     found = read_slices(folder)
     assert found.numbers == (1, 2, 3, 10)  # by number, not by name
     flair = np.asarray(Image.open(folder / "P_1_10.tif"))[..., 1]
@@ -196,7 +197,11 @@ def test_sections_of_the_published_split(tmp_path, share):
     ours = {"all": 2, "most": 2, "few": 1}[share]
     names = [name for cases in split.values() for name in cases[:ours]]
     names = names[:1] if share == "few" else names
-    strangers = {"all": [], "most": ["TCGA_XX_0001_20000101"], "few": ["TCGA_XX_0001_20000101", "TCGA_XX_0002_20000101"]}
+    strangers = {
+        "all": [],
+        "most": ["TCGA_XX_0001_20000101"],
+        "few": ["TCGA_XX_0001_20000101", "TCGA_XX_0002_20000101"],
+    }
     for seed, name in enumerate([*names, *strangers[share]]):
         write_patient(tmp_path, name, numbers=[1, 2, 3], size=12, seed=seed)
     layout = read_layout(tmp_path, MODALITIES)
@@ -210,13 +215,11 @@ def test_sections_of_the_published_split(tmp_path, share):
     assert [len(part) for part in lists.values()] == [2, 2, 2]
     lists = case_lists(tmp_path, MODALITIES, needs_validation=False, also_train=["natural_missing", "validation"])
     assert [len(part) for part in lists.values()] == [6, 0, 2]
-    with pytest.raises(ValueError, match="also_train names 'natural'.*validation, test, natural_missing"):
+    with pytest.raises(ValueError, match=r"also_train names 'natural'.*validation, test, natural_missing"):
         case_lists(tmp_path, MODALITIES, also_train=["natural"])
 
 
 def test_slices_are_counted_along_the_axis_that_reading_makes_the_last(tmp_path):
-    import nibabel as nib
-
     volume = np.zeros((4, 9, 7), np.uint8)  # sagittal slices: S, L, P in some order and direction
     volume[:, 2, :] = 1
     affine = np.array([[0, 0, 2.0, 0], [-1.5, 0, 0, 0], [0, -1.0, 0, 0], [0, 0, 0, 1]])  # axes P, I, R

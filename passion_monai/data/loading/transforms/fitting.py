@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform, Pad, Resize
@@ -34,6 +33,7 @@ class FitPlaned(MapTransform, InvertibleTransform):
         ValueError: when ``size`` is not two positive whole numbers.
 
     Example:
+        >>> import torch
         >>> image = MetaTensor(torch.ones(1, 240, 120, 5), affine=torch.eye(4))
         >>> fitted = FitPlaned("image", [128, 128])({"image": image})["image"]
         >>> tuple(fitted.shape), fitted[0, 64, 28:36, 0].tolist()

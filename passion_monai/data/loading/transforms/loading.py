@@ -33,8 +33,8 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     """Load the modalities that a case has.
 
     The item holds ``case`` (a name) and either a path per modality (absent or None: missing; ``file.nii.gz#2`` is
-    channel 2 of a file, or of a folder of TIFF slices), or ``image``: a list of M paths with None for missing ones, or the path of one file with M
-    channels in which a channel that is zero or NaN throughout is missing.
+    channel 2 of a file, or of a folder of TIFF slices), or ``image``: a list of M paths with None for missing ones, or
+    the path of one file with M channels in which a channel that is zero or NaN throughout is missing.
 
     Result: ``image`` (M, *S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, *S) when
     there is one (integers stay integers), ``case``, and ``notes``: what a user should know about the files, a line
