@@ -149,7 +149,7 @@ def _read(file: Path) -> tuple[NiftiImage, tuple[str, ...]]:
 
 
 def _reason(error: Exception) -> str:
-    first = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+    first = str(error).strip().splitlines()[0][:400] if str(error).strip() else ""
     if isinstance(error, BadImageError):
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

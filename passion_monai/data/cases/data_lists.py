@@ -14,6 +14,7 @@ from passion_monai.data.cases.files import list_images
 from passion_monai.data.cases.findings import Finding, settle
 from passion_monai.data.cases.folders import FoundCases, Item
 from passion_monai.data.cases.names import stem_of
+from passion_monai.data.cases.slice_folders import is_slice_folder
 from passion_monai.utils.case_names import case_name
 from passion_monai.utils.messages import few, nearest
 from passion_monai.utils.texts import read_json
@@ -157,7 +158,7 @@ def _listed_item(entry: Mapping[str, Any], base: Path, modalities: Sequence[str]
     if not paths:
         raise ValueError(f"{where} has no image: expected a path for at least one of {list(modalities)}")
     given = entry.get("case")
-    case = case_name(stem_of(Path(next(iter(paths.values())))) if given is None else given, where)
+    case = case_name(stem_of(file_and_channel(next(iter(paths.values())))[0]) if given is None else given, where)
     if entry.get("label"):
         paths["label"] = base / entry["label"]
     return {"case": case, **{key: str(path) for key, path in paths.items()}}
@@ -168,7 +169,7 @@ def _unusable(item: Item, where: str) -> list[tuple[str, Finding]]:
     found = []
     for key, path in item.items():
         file, channel = file_and_channel(path) if key != "case" else (Path(), None)
-        if key == "case" or file.is_file():
+        if key == "case" or file.is_file() or (channel is not None and is_slice_folder(file)):
             continue
         here = f"{where}, case {item['case']!r}: {key} file {path}"
         images = list_images(file).images if file.is_dir() else []

@@ -156,7 +156,9 @@ def _read(folder: Path, state: tuple[tuple[str, int, int], ...]) -> Slices:
 
 def _files(folder: Path) -> _Files:
     """What the names and headers of a folder's files say."""
-    images, masks, damaged = {}, {}, {}
+    images: dict[int, Path] = {}
+    masks: dict[int, Path] = {}
+    damaged: dict[int, str] = {}
     findings: list[Finding] = []
 
     def wrong(text: str, *paths: Path) -> None:
