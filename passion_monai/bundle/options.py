@@ -42,7 +42,8 @@ def bundle_root() -> str:
 def names_in(table: str) -> list[str]:
     """The names in a table of the config that is being evaluated, without making what they stand for."""
     workflow = _workflow()
-    return [] if workflow is None else list(workflow.parser[table])
+    config: Any = {} if workflow is None else workflow.parser.config
+    return list(config.get(table, {}))
 
 
 def _config_folder() -> Path | None:
