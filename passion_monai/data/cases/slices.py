@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from monai.transforms import LoadImage
 
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.files import is_nifti_name
 from passion_monai.data.cases.folders import Item
 
 __all__ = ["slice_items"]
@@ -44,18 +47,26 @@ def slice_items(items: Iterable[Item], modalities: Sequence[str], labelled: int 
 def _labelled_slices(item: Item, labelled: int) -> list[int]:
     if not item.get("label"):
         raise ValueError(f"case {item['case']!r} has no label map to choose slices by; leave 'labelled' at 0")
-    stored: Any = nib.load(item["label"])
+    stored = _open(Path(item["label"]))
     labels = np.asanyarray(stored.dataobj)
     if labels.ndim != 3:
         raise ValueError(f"case {item['case']!r}: {item['label']} has shape {labels.shape}, expected (H, W, D)")
     return np.flatnonzero(np.count_nonzero(labels, axis=(0, 1)) >= labelled).tolist()
 
 
+def _open(file: Path) -> Any:
+    """The image, of NIfTI without its voxels; other formats are read whole, as training reads them."""
+    if is_nifti_name(file.name):
+        return nib.load(file)
+    image = LoadImage(image_only=True)(file)
+    return nib.Nifti1Image(image.numpy(), image.affine.numpy())
+
+
 def _num_slices(item: Item, modalities: Sequence[str]) -> int:
     path = next(item[key] for key in (*modalities, "image") if item.get(key))
     path = path if isinstance(path, str) else next(file for file in path if file)
     file, channel = file_and_channel(path)
-    stored: Any = nib.load(file)
+    stored = _open(file)
     shape = tuple(stored.shape)[: None if channel is None else 3]
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
         shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
