@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from monai.data.utils import compute_shape_offset, zoom_affine
-from monai.transforms import LoadImage
 from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 from tqdm import tqdm
 
 from passion_monai.data.cases.channels import file_and_channel
-from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, is_nifti, read_nifti
+from passion_monai.data.images import BadImageError, NiftiImage, as_image, as_numbers, read_image
 
 __all__ = ["ImageFacts", "read_images"]
 
@@ -116,7 +114,7 @@ def read_images(paths: Mapping[str, bool], jobs: int = 1, progress: bool = True)
 
 def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> Iterator[tuple[str, ImageFacts]]:
     try:
-        stored = _read(file)
+        stored = read_image(file)
     except _UNREADABLE as error:
         yield from ((path, ImageFacts(error=_reason(error))) for path in wanted)
         return
@@ -128,17 +126,6 @@ def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> It
             yield path, _measured(stored._replace(voxels=stored.voxels[..., channel]), is_label[path])
         else:
             yield path, ImageFacts(error=f"its shape is {stored.voxels.shape}: there is no channel {channel}")
-
-
-def _read(file: Path) -> NiftiImage:
-    """Values and placement, by the reader of training."""
-    if is_nifti(file):
-        return read_nifti(file)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
-        load = LoadImage(image_only=True)
-    image = load(file)
-    return NiftiImage(image.numpy(), Placement(np.asarray(image.affine, dtype=float)))
 
 
 def _reason(error: Exception) -> str:

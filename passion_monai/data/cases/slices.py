@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.folders import Item
-from passion_monai.data.images import BadImageError, nifti_grid, read_nifti
+from passion_monai.data.images import BadImageError, image_grid, read_image
 
 __all__ = ["slice_items"]
 
@@ -45,7 +44,7 @@ def _labelled_slices(item: Item, labelled: int) -> list[int]:
     if not item.get("label"):
         raise ValueError(f"case {item['case']!r} has no label map to choose slices by; leave 'labelled' at 0")
     try:
-        labels = read_nifti(Path(item["label"])).voxels
+        labels = read_image(item["label"]).voxels
     except BadImageError as error:
         raise ValueError(f"case {item['case']!r}: {error.sentence(item['label'])}") from error
     if labels.ndim != 3:
@@ -58,7 +57,7 @@ def _num_slices(item: Item, modalities: Sequence[str]) -> int:
     path = path if isinstance(path, str) else next(file for file in path if file)
     file, channel = file_and_channel(path)
     try:
-        shape = nifti_grid(file)[0][: None if channel is None else 3]
+        shape = image_grid(file)[0][: None if channel is None else 3]
     except BadImageError as error:
         raise ValueError(f"case {item['case']!r}: {error.sentence(file)}") from error
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
