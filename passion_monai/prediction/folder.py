@@ -61,7 +61,7 @@ def predict(
         if predictor is None:
             return
         inputs = {name: {"file": case[name]} for name in used}
-        notes = [line for text in engine.state.batch["notes"] for line in str(text).split("\n") if line]
+        notes = _notes(engine.state.batch)
         prediction = predictor.describe(case["case"], "+".join(used), path, inputs, used[0], warnings=notes)
         prediction.write(path.with_name(f"{case['case']}_{postfix}.json"))
         for text in prediction.warnings:
@@ -70,3 +70,12 @@ def predict(
     evaluator.add_event_handler(Events.ITERATION_COMPLETED, report)
     evaluator.run()
     return paths
+
+
+def _notes(batch: Any) -> list[str]:
+    """What `LoadImageModalitiesd` says about the files of a batch, taken apart into cases or not."""
+    texts: list[str] = []
+    for item in batch if isinstance(batch, list) else [batch]:
+        found = item.get("notes") or ""
+        texts += [found] if isinstance(found, str) else found
+    return [line for text in texts for line in text.split("\n") if line]

@@ -72,6 +72,7 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
             super().__init__(keys, allow_missing_keys=True)
+        self.revision = 2  # of what is read from the same file: caches of older code are made again
         self.image_key = image_key
         self.available_key = available_key
         self.label_key = label_key
