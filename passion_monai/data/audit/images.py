@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, is_nifti, read_nifti
+from passion_monai.data.images.others import quiet_readers
 
 __all__ = ["ImageFacts", "read_images"]
 
@@ -122,8 +122,7 @@ def _read(file: Path) -> NiftiImage:
     """Values and placement, by the reader of training."""
     if is_nifti(file):
         return read_nifti(file)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+    with quiet_readers():
         load = LoadImage(image_only=True)
     image = load(file)
     return NiftiImage(image.numpy(), Placement(np.asarray(image.affine, dtype=float)))

@@ -6,7 +6,6 @@ absent; here an absent modality is a channel of zeros and a False in ``available
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, is_nifti, read_nifti
+from passion_monai.data.images.others import quiet_readers
 
 __all__ = ["LoadImageModalitiesd"]
 
@@ -69,8 +69,7 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     ) -> None:
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+        with quiet_readers():
             super().__init__(keys, allow_missing_keys=True)
         self.revision = 2  # of what is read from the same file: caches of older code are made again
         self.image_key = image_key
