@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from nibabel.filebasedimages import ImageFileError
 
 from passion_monai.data.images.errors import BadImageError
 from passion_monai.data.images.nifti import NiftiImage, is_nifti, nifti_grid, read_nifti
+from passion_monai.data.images.others import quiet_readers
 from passion_monai.data.images.placement import Placement
 
 __all__ = ["image_grid", "read_image"]
@@ -42,9 +43,9 @@ def read_image(file: str | Path, reader: Any = None) -> NiftiImage:
     return NiftiImage(image.numpy(), Placement(image.affine.numpy().astype(np.float64)))
 
 
+@cache
 def _loader() -> LoadImage:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+    with quiet_readers():
         return LoadImage(image_only=True)
 
 

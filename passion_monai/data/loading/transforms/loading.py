@@ -6,7 +6,6 @@ absent; here an absent modality is a channel of zeros and a False in ``available
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.images import BadImageError, NiftiImage, as_image, as_numbers, read_image
+from passion_monai.data.images.others import quiet_readers
 
 __all__ = ["LoadImageModalitiesd"]
 
@@ -67,9 +67,9 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     ) -> None:
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+        with quiet_readers():
             super().__init__(keys, allow_missing_keys=True)
+        self.revision = 2  # of what is read from the same file: caches of older code are made again
         self.image_key = image_key
         self.available_key = available_key
         self.label_key = label_key
