@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from passion_monai.bundle.inference import InferenceBundle
 from passion_monai.data import MapLabelsd, all_subsets, brats_cases, subset_name
 from passion_monai.metrics import entropy
 from passion_monai.metrics.calibration import brier_score, error_detection_auroc, reliability_curve
+from passion_monai.prediction.opened_bundle import InferenceBundle
 
 COLUMNS = ("subset", "wrong", "ece", "bias", "brier", "lesion_wrong", "lesion_ece", "lesion_bias")
 COLUMNS += ("auroc_entropy", "auroc_disagreement", "lesion_auroc_entropy", "lesion_auroc_disagreement")

@@ -18,8 +18,8 @@ from monai.bundle import ConfigParser
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' small backbones are no part of the package
 
-from passion_monai.bundle.export import FORMATS, export_model
 from passion_monai.networks import IncompleteSegmenter
+from passion_monai.sharing.formats import FORMATS, export_model
 from tests.networks.test_contract import BACKBONES
 
 SMALL = [(name, dims, M) for name in ("rfnet", "mmformer", "m2ftrans") for dims, M in ((2, 3), (3, 4))]

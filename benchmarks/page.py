@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import KEPT, LEAN, settings
-from passion_monai.data.availability_files import read_availability
-from passion_monai.data.published import published_table_path
+from passion_monai.data.availability.files import read_availability
+from passion_monai.data.availability.published import published_table_path
 
 NOTES = Path(__file__).with_name("notes.md")
 BACKBONES = {"rfnet": "RFNet", "mmformer": "mmFormer", "m2ftrans": "M2FTrans"}

@@ -1,16 +1,33 @@
-"""What the configs of the bundles call, so that no expression in them is longer than a short line."""
+"""What the configs of the bundles call, so that no expression in them is longer than a short line.
 
-from .data import announce, available_rows, combinations, prepare_cases, realised_rates, save_availability
-from .hardware import default_workers, gradient_scaler, installed, precision
-from .options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
-from .predict import cases_to_predict, predict
-from .run import data_name, evaluate, title, training_figures
-from .settings import load_settings, save_settings, settings_path
-from .training import train
+Here: options, the chosen backbone, lists of cases, the training, hardware; all names that configs use.
+Not here: how scans are predicted (`prediction`), models scored (`scoring`) or shared (`sharing`).
+"""
+
+from passion_monai.bundle.backbones import backbone_arguments, build_backbone
+from passion_monai.bundle.data import (
+    announce,
+    available_rows,
+    combinations,
+    prepare_cases,
+    realised_rates,
+    save_availability,
+)
+from passion_monai.bundle.hardware import default_workers, gradient_scaler, installed, precision
+from passion_monai.bundle.options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
+from passion_monai.bundle.training import train
+from passion_monai.checkpoints import load_settings, save_settings, settings_path
+from passion_monai.prediction.folder import predict
+from passion_monai.prediction.requests import cases_to_predict
+from passion_monai.reports.figures.curves import training_figures
+from passion_monai.scoring.facts import data_name, title
+from passion_monai.scoring.model import evaluate
 
 __all__ = [
     "announce",
     "available_rows",
+    "backbone_arguments",
+    "build_backbone",
     "bundle_root",
     "cases_to_predict",
     "check_overrides",

@@ -19,7 +19,7 @@ from passion_monai.data import (
     subset_name,
     write_availability,
 )
-from passion_monai.data.messages import few
+from passion_monai.utils.messages import few
 
 __all__ = ["announce", "available_rows", "combinations", "prepare_cases", "realised_rates", "save_availability"]
 

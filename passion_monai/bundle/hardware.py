@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.amp import GradScaler
 
-from .options import flag
+from passion_monai.bundle.options import flag
 
 __all__ = ["default_workers", "gradient_scaler", "installed", "precision"]
 

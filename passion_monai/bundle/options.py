@@ -90,7 +90,7 @@ def flag(value: Any) -> bool:
 
 def name_of(choice: Any, table: Mapping[str, Any]) -> str:
     """The name under which a choice, given by name or as a config pointer, stands in its table."""
-    return next((name for name, builder in table.items() if builder is choice), str(choice))
+    return next((name for name, entry in table.items() if entry is choice or entry == choice), str(choice))
 
 
 def check_overrides(arguments: Iterable[str] | None = None) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import ignite.distributed as idist
 from ignite.engine import Events
 from ignite.handlers import EarlyStopping
 
@@ -63,8 +63,7 @@ def train(
         logger.info(f"stopped after epoch {trainer.state.epoch}: {patience} validations without a better mean Dice")
     if rank == 0 and best is None:
         save_atomically(objects["model"].state_dict(), Path(ckpt_dir) / "model.pt")
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()  # all ranks evaluate the file that rank 0 has just written
+    idist.barrier()  # all ranks evaluate the file that rank 0 has just written
 
 
 def _early_stopping(patience: int, trainer: IncompleteTrainer, validator: SubsetEvaluator) -> EarlyStopping:

@@ -10,7 +10,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from passion_monai.data.audit import Coding, Crop, audit_data, audit_json, audit_text, write_training_files
-from passion_monai.data.files import whole_file
+from passion_monai.utils.files import whole_file
 
 __all__ = ["audit"]
 

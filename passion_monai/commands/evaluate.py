@@ -9,10 +9,11 @@ from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
-from passion_monai.bundle.score_labels import Coding, bundle_coding, score_label_maps
-from passion_monai.data.messages import nearest
-from passion_monai.reports.page import write_tables
+from passion_monai.reports.page.writing import write_tables
 from passion_monai.reports.run_folders import find_runs
+from passion_monai.scoring.coding import Coding, bundle_coding
+from passion_monai.scoring.score_label_maps import score_label_maps
+from passion_monai.utils.messages import nearest
 
 __all__ = ["evaluate"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from passion_monai.bundle.export import FORMATS, export_model
-from passion_monai.bundle.inference import InferenceBundle
 from passion_monai.bundle.options import flag
-from passion_monai.bundle.vendor import read_metadata
-from passion_monai.data.messages import nearest
 from passion_monai.networks import IncompleteSegmenter
+from passion_monai.prediction.opened_bundle import InferenceBundle
+from passion_monai.sharing.bundles import read_metadata
+from passion_monai.sharing.formats import FORMATS, export_model
+from passion_monai.utils.messages import nearest
 
 __all__ = ["export"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from passion_monai.bundle.options import flag
-from passion_monai.bundle.vendor import export_bundle as copy_bundle
-from passion_monai.bundle.vendor import read_metadata, zip_folder
-from passion_monai.bundle.zoo import check_bundle, check_network
-from passion_monai.reports.reliability import file_sha256
+from passion_monai.sharing.bundles import export_bundle as copy_bundle
+from passion_monai.sharing.bundles import read_metadata, zip_folder
+from passion_monai.sharing.zoo import check_bundle, check_network
+from passion_monai.utils.files import file_sha256
 
 __all__ = ["export_bundle"]
 

@@ -8,13 +8,13 @@ from typing import Any
 import fire
 import torch
 
-from passion_monai.bundle.inference import InferenceBundle
-from passion_monai.bundle.new_scans import predict_scans
 from passion_monai.bundle.options import flag
-from passion_monai.bundle.outputs import plan_outputs
-from passion_monai.bundle.scans import find_requests
-from passion_monai.data.messages import nearest
 from passion_monai.metrics.uncertainty import UNCERTAINTIES
+from passion_monai.prediction.new_scans import predict_scans
+from passion_monai.prediction.opened_bundle import InferenceBundle
+from passion_monai.prediction.outputs import plan_outputs
+from passion_monai.prediction.requests import find_requests
+from passion_monai.utils.messages import nearest
 
 __all__ = ["predict"]
 

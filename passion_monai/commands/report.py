@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from passion_monai.reports.page import write_figures, write_report, write_tables
+from passion_monai.reports.page.writing import write_figures, write_report, write_tables
 from passion_monai.reports.run_folders import find_runs
 
 __all__ = ["report"]

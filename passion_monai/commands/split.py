@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from passion_monai.bundle.score_labels import bundle_coding
-from passion_monai.data.split_files import SplitPlan, write_split
+from passion_monai.data.cases.split_files import SplitPlan, write_split
+from passion_monai.scoring.coding import bundle_coding
 
 __all__ = ["split"]
 

@@ -1,23 +1,26 @@
-"""Data: subsets, availability, data lists, transforms, datasets and phantoms."""
+"""Data: subsets, availability, data lists, transforms, datasets and phantoms.
+
+Here: six rooms: `availability`, `cases`, `loading`, `scans`, `phantoms`, `audit`; their public names are exported here.
+Not here: networks and scores.
+"""
 
 from passion_monai.data.audit import audit_data, audit_json, audit_text
-from passion_monai.data.availability import (
+from passion_monai.data.availability.drawing import draw_availability, missing_rates
+from passion_monai.data.availability.published import published_split, published_table_path, published_tables
+from passion_monai.data.availability.subsets import all_subsets, draw_subset, parse_subset, subset_name
+from passion_monai.data.availability.tables import (
     apply_availability,
     availability_report,
     availability_table,
     read_availability,
     write_availability,
 )
-from passion_monai.data.cases import brats_cases, case_lists, load_data_list
-from passion_monai.data.dataset import CaseDataset
-from passion_monai.data.drawing import draw_availability, missing_rates
-from passion_monai.data.phantoms import BrainPhantom, CardiacPhantom, brain_phantom, cardiac_phantom
-from passion_monai.data.published import published_split, published_table_path, published_tables
-from passion_monai.data.sampling import CaseSampler
-from passion_monai.data.slices import slice_items
-from passion_monai.data.splitting import split_by_patient
-from passion_monai.data.subsets import all_subsets, draw_subset, parse_subset, subset_name
-from passion_monai.data.transforms import (
+from passion_monai.data.cases.sections import brats_cases, case_lists, load_data_list
+from passion_monai.data.cases.slices import slice_items
+from passion_monai.data.cases.splitting import split_by_patient
+from passion_monai.data.loading.dataset import CaseDataset
+from passion_monai.data.loading.sampling import CaseSampler
+from passion_monai.data.loading.transforms import (
     CropToAvailabled,
     LoadImageModalitiesd,
     MapLabelsd,
@@ -31,6 +34,7 @@ from passion_monai.data.transforms import (
     SplitPredictiond,
     TakeSliced,
 )
+from passion_monai.data.phantoms import BrainPhantom, CardiacPhantom, brain_phantom, cardiac_phantom
 
 __all__ = [
     "BrainPhantom",

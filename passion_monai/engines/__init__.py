@@ -1,12 +1,15 @@
-"""Training and evaluation engines: MONAI's own, with a method's hooks and every modality subset in one pass."""
+"""Training and evaluation engines: MONAI's own, with a method's hooks and every modality subset in one pass.
 
+Here: the training view, the trainer, the evaluator and the inferers.
+Not here: the terms of a loss (`methods`, `losses`), and what happens between steps (`handlers`).
+"""
+
+from passion_monai.engines.evaluator import SubsetEvaluator
+from passion_monai.engines.inferers import AvailableInferer, SubsetInferer
+from passion_monai.engines.trainer import IncompleteTrainer
+from passion_monai.engines.uncertainty import UncertainInferer
+from passion_monai.engines.view import TrainingView
 from passion_monai.networks import TrainingOutput
-
-from .evaluator import SubsetEvaluator
-from .inferers import AvailableInferer, SubsetInferer
-from .trainer import IncompleteTrainer
-from .uncertainty import UncertainInferer
-from .view import TrainingView
 
 __all__ = [
     "AvailableInferer",

@@ -13,10 +13,9 @@ from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor
 
 from passion_monai.data import subset_name
+from passion_monai.engines.inferers import SubsetInferer
 from passion_monai.metrics import SubsetTable, score_case
 from passion_monai.metrics.statistics import nan_mean
-
-from .inferers import SubsetInferer
 
 __all__ = ["SubsetEvaluator", "SubsetScores"]
 

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from passion_monai.data.messages import nearest
+from passion_monai.engines.inferers import AvailableInferer
 from passion_monai.metrics.uncertainty import UNCERTAINTIES, disagreement, entropy
-
-from .inferers import AvailableInferer
+from passion_monai.utils.messages import nearest
 
 __all__ = ["UncertainInferer"]
 

@@ -1,10 +1,15 @@
-"""Small handlers: seeds, the method's epoch, logs, checkpoints."""
+"""What happens during a training, and when: seeds, the method's epoch, logs, checkpoints.
 
-from .checkpoint import BestModelSaver, ResumeSaver, load_weights, resume
-from .files import EpochTable, save_atomically
-from .preference import PreferenceTracker
-from .stability import FiniteLoss, GradientClip
-from .training import EpochSeed, MethodHandler, TermLog, TrainingProgress
+Here: small classes that listen to events of ignite.
+Not here: what is computed in a step (`engines`, `methods`), and how a file of weights is read (`checkpoints`).
+"""
+
+from passion_monai.checkpoints import load_weights, save_atomically
+from passion_monai.handlers.checkpoint import BestModelSaver, ResumeSaver, resume
+from passion_monai.handlers.files import EpochTable
+from passion_monai.handlers.preference import PreferenceTracker
+from passion_monai.handlers.stability import FiniteLoss, GradientClip
+from passion_monai.handlers.training import EpochSeed, MethodHandler, TermLog, TrainingProgress
 
 __all__ = [
     "BestModelSaver",

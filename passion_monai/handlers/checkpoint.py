@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from .files import save_atomically
+from passion_monai.checkpoints import load_checkpoint, save_atomically
 
-__all__ = ["BestModelSaver", "ResumeSaver", "load_weights", "resume"]
+__all__ = ["BestModelSaver", "ResumeSaver", "resume"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ def resume(path: str | Path, trainer: Engine, objects: Mapping[str, Any]) -> int
         FileNotFoundError: when there is no such file.
         ValueError: when the file is no checkpoint of ours or belongs to another network, method or optimiser.
     """
-    state = _load(path)
+    state = load_checkpoint(path)
     missing = [name for name in [*objects, "trainer"] if name not in state]
     if missing:
         raise ValueError(
@@ -77,45 +76,6 @@ def resume(path: str | Path, trainer: Engine, objects: Mapping[str, Any]) -> int
     trainer.state.epoch = state["trainer"]["epoch"]
     trainer.state.iteration = state["trainer"]["iteration"]
     return int(trainer.state.epoch)
-
-
-def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
-    """Load a flat state dict (``model.pt``), or the ``model`` of a training checkpoint, into ``network``.
-
-    Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: when it is no checkpoint, or one of another architecture; the message says what differs.
-    """
-    state = _load(path)
-    state = state.get("model", state)
-    own = network.state_dict()
-    wrong = [n for n in own if n in state and own[n].shape != state[n].shape]
-    absent, surplus = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    if wrong or absent or surplus:
-        examples = [f"{n}: {tuple(state[n].shape)} instead of {tuple(own[n].shape)}" for n in wrong[:2]]
-        examples += [f"{n} is not in the file" for n in absent[:2]] + [f"{n} is unknown here" for n in surplus[:2]]
-        raise ValueError(
-            f"{path} belongs to another architecture than {type(network).__name__}: {len(wrong)} parameters differ in "
-            f"shape, {len(absent)} are missing, {len(surplus)} are unknown ({'; '.join(examples)}). "
-            f"Choose the --backbone and the number of modalities and classes that it was trained with"
-        )
-    network.load_state_dict(state)
-    return network
-
-
-def _load(path: str | Path) -> dict[str, Any]:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}: train first, or name an existing file")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(
-            f"{path} is not a checkpoint that loads safely (weights_only=True; {type(error).__name__}): expected the "
-            f"model.pt or checkpoint.pt that a training wrote"
-        ) from error
-    if not isinstance(state, dict):
-        raise ValueError(f"{path} holds a {type(state).__name__}, expected a dictionary of weights")
-    return state
 
 
 class BestModelSaver:

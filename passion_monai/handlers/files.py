@@ -1,23 +1,14 @@
-"""Checkpoints and tables of training, never half-written."""
+"""Tables of a training, one row an epoch."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
+from passion_monai.utils.files import whole_file
 
-from passion_monai.data.files import whole_file
-
-__all__ = ["EpochTable", "save_atomically"]
-
-
-def save_atomically(state: Any, path: str | Path) -> None:
-    """`torch.save` that leaves either the old file or the whole new one, also when it is killed."""
-    with whole_file(path) as draft:
-        torch.save(state, draft)
+__all__ = ["EpochTable"]
 
 
 class EpochTable:

@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import distributed
 
-from .files import save_atomically
+from passion_monai.checkpoints import save_atomically
 
 __all__ = ["FiniteLoss", "GradientClip"]
 

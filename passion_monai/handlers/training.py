@@ -12,10 +12,9 @@ from ignite.engine import Engine, Events
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from passion_monai.handlers.files import EpochTable
+from passion_monai.handlers.preference import PreferenceTracker
 from passion_monai.methods import Method
-
-from .files import EpochTable
-from .preference import PreferenceTracker
 
 __all__ = ["EpochSeed", "MethodHandler", "TermLog", "TrainingProgress"]
 

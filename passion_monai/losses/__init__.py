@@ -1,4 +1,8 @@
-"""The loss terms as pure functions on tensors, one value per case; thin modules where there is state."""
+"""The loss terms as pure functions on tensors, one value per case; thin modules where there is state.
+
+Here: the equations of the paper, each as a function with its number in the docstring.
+Not here: which of them a method adds, and with which weight (`methods`).
+"""
 
 from passion_monai.losses.distillation import modality_distillation, pixel_distillation, subset_distillation
 from passion_monai.losses.options import checked_floor, variant_options

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from passion_monai.data.messages import nearest
+from passion_monai.utils.messages import nearest
 
 __all__ = ["checked_floor", "variant_options"]
 

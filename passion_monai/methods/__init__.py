@@ -1,4 +1,8 @@
-"""The methods compared: one file each, one `nn.Module` each; they differ only in the terms they add to L_seg."""
+"""The methods compared: one file each, one `nn.Module` each; they differ only in the terms they add to L_seg.
+
+Here: what the teacher sees, which terms are added, and what moves at the end of an epoch.
+Not here: the equations themselves (`losses`); no method imports another.
+"""
 
 from passion_monai.methods.base import Method
 from passion_monai.methods.baseline import Baseline

@@ -6,7 +6,7 @@ all methods; a method adds terms by name and keeps its state in buffers, so that
 
 from torch import Tensor, nn
 
-from passion_monai.data.subsets import draw_subset
+from passion_monai.data.availability.subsets import draw_subset
 from passion_monai.networks.contract import TrainingOutput
 
 __all__ = ["SAMPLINGS", "Method"]

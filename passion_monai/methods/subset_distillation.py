@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-from passion_monai.data.messages import nearest
 from passion_monai.losses import SegmentationLoss, auxiliary_losses
 from passion_monai.losses import subset_distillation as distillation
 from passion_monai.methods.base import Method
 from passion_monai.networks.contract import TrainingOutput
+from passion_monai.utils.messages import nearest
 
 __all__ = ["CHOICES", "SubsetDistillation"]
 

@@ -1,4 +1,8 @@
-"""Regions, Dice, surface distances in mm, the subset table, and statistics over patients."""
+"""Regions, Dice, surface distances in mm, the subset table, and statistics over patients.
+
+Here: numbers about masks and tables of such numbers, with named conventions for empty masks.
+Not here: how they are shown (`reports`), and which model or file they are of (`scoring`).
+"""
 
 from passion_monai.metrics.comparison import Comparison, compare, compare_methods, holm
 from passion_monai.metrics.conventions import CONVENTIONS, Convention, apply_convention

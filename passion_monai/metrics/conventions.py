@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passion_monai.data.messages import nearest
+from passion_monai.utils.messages import nearest
 
 __all__ = ["CONVENTIONS", "Convention", "apply_convention", "find_convention", "is_distance"]
 

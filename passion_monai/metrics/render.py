@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from passion_monai.metrics.conventions import find_convention, is_distance
 from passion_monai.metrics.regions import METRICS, SHORT_NAMES
-
-if TYPE_CHECKING:
-    from passion_monai.metrics.table import SubsetTable
 
 __all__ = ["caption", "to_markdown", "to_text"]
 
 PRESENT, ABSENT = "●", "○"
 
 
-def caption(table: SubsetTable, convention: str) -> str:
+class Averages(Protocol):
+    """What is shown of a table: see `passion_monai.metrics.SubsetTable`, which has it."""
+
+    modalities: list[str]
+    regions: list[str]
+    presence: Tensor  # which modalities a subset has, (subsets, M)
+
+    def mean(self, metric: str, convention: str) -> NDArray[np.float64]:
+        """Mean over cases, ``(subsets, regions)``."""
+
+    def averages(self, metric: str, convention: str) -> NDArray[np.float64]:
+        """Mean over subsets, ``(regions,)``."""
+
+    def count(self) -> NDArray[np.int64]:
+        """Scored cases, ``(subsets, regions)``."""
+
+    def empty(self) -> NDArray[np.int64]:
+        """Cases with an empty mask, ``(subsets, regions)``."""
+
+
+def caption(table: Averages, convention: str) -> str:
     """One line on what was averaged over and what empty masks were worth.
 
     Raises:
@@ -34,7 +52,7 @@ def caption(table: SubsetTable, convention: str) -> str:
     return text
 
 
-def to_text(table: SubsetTable, convention: str = "brats", hd: str = "hd95") -> str:
+def to_text(table: Averages, convention: str = "brats", hd: str = "hd95") -> str:
     """Subsets x regions, Dice and Hausdorff distance side by side, at most 120 columns for 4 modalities and 3 regions.
 
     Args:
@@ -76,7 +94,7 @@ def to_text(table: SubsetTable, convention: str = "brats", hd: str = "hd95") -> 
     return "\n".join([top, rule, lines[0], rule, *lines[1:-1], rule, lines[-1], caption(table, convention)])
 
 
-def to_markdown(table: SubsetTable, convention: str = "brats", hd: str = "hd95") -> str:
+def to_markdown(table: Averages, convention: str = "brats", hd: str = "hd95") -> str:
     """The same table as Markdown.
 
     Args:
@@ -94,11 +112,11 @@ def to_markdown(table: SubsetTable, convention: str = "brats", hd: str = "hd95")
     return "\n".join([*lines, "", caption(table, convention).replace("\n", "  \n")])
 
 
-def _dots(table: SubsetTable) -> list[list[str]]:
+def _dots(table: Averages) -> list[list[str]]:
     return [[PRESENT if there else ABSENT for there in row] for row in table.presence.tolist()]
 
 
-def _numbers(table: SubsetTable, metric: str, convention: str, hd: str) -> list[list[str]]:
+def _numbers(table: Averages, metric: str, convention: str, hd: str) -> list[list[str]]:
     if hd not in METRICS or not is_distance(hd):
         raise ValueError(f"hd must be one of {', '.join(filter(is_distance, METRICS))}, got {hd!r}")
     scale = 100.0 if metric == "dice" else 1.0

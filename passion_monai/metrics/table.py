@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from passion_monai.data.files import whole_file
-from passion_monai.data.messages import nearest
-from passion_monai.data.subsets import all_subsets, subset_name
+from passion_monai.data.availability.subsets import all_subsets, subset_name
 from passion_monai.metrics import render
 from passion_monai.metrics.conventions import apply_convention
 from passion_monai.metrics.rows import FAILED, METRIC_NAMES, Header, ScoreRow, format_header, format_rows, read_rows
+from passion_monai.utils.files import whole_file
+from passion_monai.utils.messages import nearest
 
 __all__ = ["SubsetTable"]
 

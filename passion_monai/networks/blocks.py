@@ -25,6 +25,7 @@ __all__ = [
     "FusionBlock",
     "Merge",
     "Rise",
+    "check_five_stages",
     "initialise",
 ]
 
@@ -234,6 +235,12 @@ class AuxiliaryDecoder(nn.Module):
     def per_modality(self, levels: list[Tensor]) -> list[Tensor]:
         """From levels ``(B, M, C_l, *S_l)`` to M logits ``(B, K, *S)``; one by one, which takes least memory."""
         return [self([level[:, m] for level in levels]) for m in range(levels[0].shape[1])]
+
+
+def check_five_stages(channels: Sequence[int]) -> None:
+    """Raise `ValueError` unless there are five channels: an image is halved four times."""
+    if len(channels) != 5:
+        raise ValueError(f"channels must have five entries, one an encoder stage, got {tuple(channels)}")
 
 
 def initialise(network: nn.Module) -> None:

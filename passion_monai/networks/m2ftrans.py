@@ -20,6 +20,7 @@ from passion_monai.networks.blocks import (
     FusionBlock,
     Merge,
     Rise,
+    check_five_stages,
     initialise,
 )
 from passion_monai.networks.channel_attention import ChannelCrossAttention
@@ -75,8 +76,7 @@ class M2FTrans(IncompleteSegmenter):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(spatial_dims, num_modalities, num_classes, divisor=16)
-        if len(channels) != 5:
-            raise ValueError(f"channels must have five entries, one an encoder stage, got {tuple(channels)}")
+        check_five_stages(channels)
         M, K, dims, D = num_modalities, num_classes, spatial_dims, channels[-1]
         self.interpolation = "trilinear" if dims == 3 else "bilinear"
         grid = ensure_tuple_rep(token_grid, dims)

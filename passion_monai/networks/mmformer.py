@@ -18,6 +18,7 @@ from passion_monai.networks.blocks import (
     FusionBlock,
     Merge,
     Rise,
+    check_five_stages,
     initialise,
 )
 from passion_monai.networks.contract import Decoded, IncompleteSegmenter
@@ -77,8 +78,7 @@ class MMFormer(IncompleteSegmenter):
         compatible: bool = False,
     ) -> None:
         super().__init__(spatial_dims, num_modalities, num_classes, divisor=16)
-        if len(channels) != 5:
-            raise ValueError(f"channels must have five entries, one an encoder stage, got {tuple(channels)}")
+        check_five_stages(channels)
         M, conv = num_modalities, CONVOLUTIONS[spatial_dims]
         self.compatible = compatible
         self.interpolation = "trilinear" if spatial_dims == 3 else "bilinear"

@@ -1,12 +1,15 @@
-"""Curves, pictures, tables and figures of a run, and one page about several."""
+"""Curves, pictures, tables and figures of a run, and one page about several.
 
-from passion_monai.reports.comparisons import comparison_sheet
-from passion_monai.reports.curves import plot_losses, plot_preference, plot_preferences
-from passion_monai.reports.dots import plot_balance, plot_gains
-from passion_monai.reports.figures import plot_averages, plot_heat_map
-from passion_monai.reports.overlays import error_map, plot_errors
-from passion_monai.reports.page import write_figures, write_report, write_tables
-from passion_monai.reports.pictures import plot_case
+Here: `tables`, `figures`, `page`, and beside them what they share: runs, kept cases, the paper's numbers, reliability.
+Not here: computing a score (`metrics`, `scoring`).
+"""
+
+from passion_monai.reports.figures.averages import plot_averages, plot_heat_map
+from passion_monai.reports.figures.cases import plot_case
+from passion_monai.reports.figures.curves import plot_losses, plot_preference, plot_preferences
+from passion_monai.reports.figures.dots import plot_balance, plot_gains
+from passion_monai.reports.figures.overlays import error_map, plot_errors
+from passion_monai.reports.page.writing import write_figures, write_report, write_tables
 from passion_monai.reports.reliability import (
     read_reliability,
     reliability_card,
@@ -15,8 +18,9 @@ from passion_monai.reports.reliability import (
 )
 from passion_monai.reports.run_folders import RunFolder, find_runs, group_runs, read_run
 from passion_monai.reports.runs import Run, parts_of
-from passion_monai.reports.sheet import Sheet
-from passion_monai.reports.tables import ablation_sheet, missing_rates_sheet, subset_sheet
+from passion_monai.reports.tables.comparisons import comparison_sheet
+from passion_monai.reports.tables.paper_layouts import ablation_sheet, missing_rates_sheet, subset_sheet
+from passion_monai.reports.tables.sheet import Sheet
 
 __all__ = [
     "Run",

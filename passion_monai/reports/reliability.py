@@ -12,16 +12,15 @@ hand.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from passion_monai.data.files import whole_file
 from passion_monai.metrics import SubsetTable, mean_interval
+from passion_monai.utils.files import file_sha256, read_json_object, whole_file
 
-__all__ = ["file_sha256", "read_reliability", "reliability_card", "reliability_warnings", "write_reliability"]
+__all__ = ["read_reliability", "reliability_card", "reliability_warnings", "write_reliability"]
 
 FORMAT, VERSION = "passion_monai.reliability", 1
 LOWEST_DICE, SMALLEST_SHARE = 0.5, 0.5
@@ -87,11 +86,8 @@ def read_reliability(model: str | Path) -> dict[str, Any] | None:
     path = Path(model).with_name("reliability.json")
     if not path.is_file():
         return None
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no valid JSON ({error}): evaluate the model again, or delete it") from error
-    if not isinstance(card, dict) or (card.get("format"), card.get("version")) != (FORMAT, VERSION):
+    card = read_json_object(path, "evaluate the model again, or delete it")
+    if (card.get("format"), card.get("version")) != (FORMAT, VERSION):
         raise ValueError(f"{path} is no reliability card of version {VERSION}: evaluate the model again, or delete it")
     if card.get("model_sha256") != file_sha256(model):
         raise ValueError(f"{path} belongs to another model than {model}: evaluate this model again, or delete it")
@@ -123,15 +119,6 @@ def reliability_warnings(card: Mapping[str, Any], subset: str) -> list[str]:
                 f"{region} was seen in {scores['false_alarms']} of {scores['patients_without']} patients without it"
             )
     return warnings
-
-
-def file_sha256(path: str | Path) -> str:
-    """Hash of a file's bytes."""
-    with Path(path).open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _scores(table: SubsetTable, subset: str, region: str) -> dict[str, Any]:

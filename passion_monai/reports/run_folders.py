@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passion_monai.data.messages import few
 from passion_monai.metrics.statistics import nan_mean
 from passion_monai.metrics.table import SubsetTable
 from passion_monai.reports.runs import Run, parts_of
+from passion_monai.utils.files import read_json_object
+from passion_monai.utils.messages import few
 
 __all__ = ["RunFolder", "find_runs", "group_runs", "read_run"]
 
@@ -97,7 +97,7 @@ class RunFolder:
         return path if len(lines) > 1 and any(c.startswith(wanted) for c in lines[0].split(",")) else None
 
     def case_files(self) -> list[Path]:
-        """Slices of cases, see `passion_monai.reports.case_slices`."""
+        """Slices of cases, see `passion_monai.reports.kept_cases`."""
         return sorted((self.path / "eval" / "cases").glob("*.npz"))
 
 
@@ -224,12 +224,4 @@ def _progress(folder: Path, settings: dict[str, Any]) -> str:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no valid JSON ({error}): restore it, or delete it") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__}, expected an object")
-    return found
+    return read_json_object(path) if path.is_file() else {}

@@ -1,4 +1,8 @@
-"""Studies: grids of ordinary bundle runs, resumable, each in a process and a folder of its own."""
+"""Studies: grids of ordinary bundle runs, resumable, each in a process and a folder of its own.
+
+Here: the description of a grid, its schedule, its processes, and the tables made of finished runs.
+Not here: what a run does (`bundle`).
+"""
 
 from passion_monai.study.description import Study, read_study
 from passion_monai.study.process import execute

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from passion_monai.metrics.statistics import nan_mean
 from passion_monai.reports import Sheet
-from passion_monai.reports.curves import read_history
-from passion_monai.reports.sheet import Cell
+from passion_monai.reports.figures.curves import read_history
+from passion_monai.reports.tables.sheet import Cell
 from passion_monai.study.rows import Row, Setting, by_setting, file_of, method_names, setting_names
 
 __all__ = ["Preference", "balance_sheet", "preferences"]

@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 from monai.bundle import ConfigParser
 
-from passion_monai.data.messages import nearest
 from passion_monai.study.run import StudyRun
+from passion_monai.utils.messages import nearest
 
 __all__ = ["AXES", "Study", "read_study"]
 

@@ -17,11 +17,11 @@ from passion_monai.metrics.comparison import Comparison, compare, holm
 from passion_monai.metrics.conventions import find_convention
 from passion_monai.metrics.statistics import Interval, mean_interval, patient_means
 from passion_monai.reports import Sheet
-from passion_monai.reports.interval_tables import spelled
-from passion_monai.reports.layout import paper_label
 from passion_monai.reports.paper_numbers import averaged_regions, paper_averages, paper_dataset
 from passion_monai.reports.runs import scale_of
-from passion_monai.reports.sheet import Cell
+from passion_monai.reports.tables.intervals import spelled
+from passion_monai.reports.tables.layout import paper_label
+from passion_monai.reports.tables.sheet import Cell
 from passion_monai.study.rows import Row, Setting, by_setting, method_names, setting_names
 
 __all__ = ["Gain", "duels_sheet", "gains", "gains_sheet"]

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import passion_monai
-from passion_monai.data.files import whole_file
 from passion_monai.study.run import RunFolder
+from passion_monai.utils.files import whole_file
 
 __all__ = ["command", "execute", "stop_all"]
 

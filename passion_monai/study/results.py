@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from passion_monai.data.files import whole_file
 from passion_monai.reports import (
     Sheet,
     ablation_sheet,
@@ -23,6 +22,7 @@ from passion_monai.study.balance import balance_sheet, preferences
 from passion_monai.study.gains import duels_sheet, gains, gains_sheet
 from passion_monai.study.rows import PACKED, Row, by_setting, finished_rows, method_names, setting_names
 from passion_monai.study.run import RunFolder
+from passion_monai.utils.files import whole_file
 
 __all__ = ["collect", "comparison_sheets", "draw_figures", "paper_sheets", "restore", "summary_sheets", "write_tables"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passion_monai.data.files import whole_file
+from passion_monai.utils.files import whole_file
 
 __all__ = ["RunFolder", "StudyRun"]
 

@@ -10,13 +10,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from passion_monai.data.files import whole_file
-from passion_monai.data.messages import few
 from passion_monai.study.description import Study
 from passion_monai.study.process import command
 from passion_monai.study.results import write_tables
 from passion_monai.study.run import RunFolder
 from passion_monai.study.schedule import Progress, count, run_here, run_on_slurm
+from passion_monai.utils.files import whole_file
+from passion_monai.utils.messages import few
 
 __all__ = ["plan", "run_study", "select"]
 

@@ -6,8 +6,8 @@ from monai.data import load_net_with_metadata
 from monai.networks.nets import SwinUNETR
 
 from passion_monai import cli
-from passion_monai.bundle.export import FORMATS, export_model, largest_difference
 from passion_monai.networks import MonaiSegmenter, RFNet
+from passion_monai.sharing.formats import FORMATS, export_model, largest_difference
 from tests.helpers.bundles import copy_bundles
 from tests.helpers.mean_fusion import MeanFusion
 

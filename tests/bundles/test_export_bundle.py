@@ -11,8 +11,8 @@ import pytest
 from monai.bundle import download_large_files
 
 from passion_monai import cli
-from passion_monai.bundle.vendor import CHECKSUMS, export_bundle, file_sha256, zip_folder
-from passion_monai.bundle.zoo import check_bundle
+from passion_monai.sharing.bundles import CHECKSUMS, export_bundle, file_sha256, zip_folder
+from passion_monai.sharing.zoo import check_bundle
 from tests.helpers.bundles import TINY, copy_bundles, options
 
 # Only what lies in the folder PASSION_FOLDER may be imported as passion_monai, and only when Python searches there.
@@ -61,7 +61,7 @@ def test_only_what_belongs_to_a_bundle_is_copied(bundle, tmp_path):
 def test_the_package_is_vendored_and_no_longer_required(bundle, tmp_path):
     folder = export_bundle(bundle, tmp_path / "out", vendor=True, weights=False)
     found = files(folder)
-    assert {"passion_monai/cli.py", "passion_monai/py.typed", "passion_monai/data/splits/brats2020/train.txt"} <= found
+    assert {"passion_monai/cli.py", "passion_monai/py.typed", "passion_monai/data/availability/splits/brats2020/train.txt"} <= found
     assert not [name for name in found if "__pycache__" in name]
     assert (
         "passion_monai" not in json.loads((folder / "configs/metadata.json").read_text())["required_packages_version"]
@@ -149,7 +149,7 @@ def test_a_failure_leaves_nothing_behind(bundle, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("passion_monai.bundle.vendor.file_sha256", fail)
+    monkeypatch.setattr("passion_monai.sharing.bundles.file_sha256", fail)
     with pytest.raises(OSError, match="disk full"):
         export_bundle(bundle, tmp_path / "out", weights=False)
     assert not list((tmp_path / "out").iterdir())

@@ -7,7 +7,7 @@ from monai.fl.client import MonaiAlgo
 from monai.fl.utils.constants import ExtraItems, WeightType
 from monai.fl.utils.exchange_object import ExchangeObject
 
-from passion_monai.bundle.vendor import export_bundle, zip_folder
+from passion_monai.sharing.bundles import export_bundle, zip_folder
 from tests.helpers.bundles import REPOSITORY, copy_bundles
 
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from passion_monai.bundle.vendor import file_sha256
-from passion_monai.bundle.zoo import LARGEST_FILE, check_bundle, check_network, listed_files
+from passion_monai.sharing.bundles import file_sha256
+from passion_monai.sharing.zoo import LARGEST_FILE, check_bundle, check_network, listed_files
 from tests.helpers.bundles import REPOSITORY, copy_bundles
 
 BUNDLES = ("brats_passion", "myops_passion")

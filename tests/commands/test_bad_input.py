@@ -93,7 +93,7 @@ AUDIT = {
     "nothing to train on": ("audit --write out", without_labels, "no training case is left"),
     "report into a file": ("audit --json data/list.json/a.json", listed({"training": [ENTRY, OTHER]}), "list.json"),
     "no dataset.json": ("audit", lambda r: (r / "imagesTr").mkdir() or r, "dataset.json does not exist"),
-    "bad dataset.json": ("audit", dataset_json("{"), "dataset.json is not JSON"),
+    "bad dataset.json": ("audit", dataset_json("{"), "dataset.json is no valid JSON"),
     "channels without names": ("audit", dataset_json("{}"), "names no channels"),
 }
 SPLIT = {

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from passion_monai.reports.page import write_report
+from passion_monai.reports.page.writing import write_report
 from passion_monai.reports.run_folders import find_runs
 from tests.reports.make_runs import make_run
 

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from passion_monai.metrics import PartialScores
-from passion_monai.reports.page import write_report
+from passion_monai.reports.page.writing import write_report
 from passion_monai.reports.run_folders import case_scores, find_runs, group_runs, read_run
 from tests.metrics.make import MODALITIES, REGIONS, random_table
 from tests.reports.make_runs import make_run, write

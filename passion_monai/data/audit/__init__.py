@@ -1,4 +1,8 @@
-"""What a data set holds and what is wrong with it, before any training."""
+"""What a data set holds and what is wrong with it, before any training.
+
+Here: checks of images and of cases among each other, the report, and the list of what is usable.
+Not here: the readers: an audit reads with training's own (`data.cases`, `data.loading`).
+"""
 
 from passion_monai.data.audit.auditing import Audit, audit_data
 from passion_monai.data.audit.checks import Coding, Crop

@@ -8,9 +8,9 @@ import numpy as np
 
 from passion_monai.data.audit.checks import Coding, files_of
 from passion_monai.data.audit.images import ImageFacts
-from passion_monai.data.case_folders import Item
-from passion_monai.data.case_names import patient_of
-from passion_monai.data.findings import Finding
+from passion_monai.data.cases.findings import Finding
+from passion_monai.data.cases.folders import Item
+from passion_monai.data.cases.names import patient_of
 
 __all__ = ["check_across", "check_label_names"]
 

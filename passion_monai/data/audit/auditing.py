@@ -9,11 +9,11 @@ from pathlib import Path
 from passion_monai.data.audit.across import check_across, check_label_names
 from passion_monai.data.audit.checks import Coding, Crop, check_case, files_of
 from passion_monai.data.audit.images import ImageFacts, read_images
-from passion_monai.data.case_folders import Item
-from passion_monai.data.cases import case_lists, split_training
-from passion_monai.data.findings import Finding
-from passion_monai.data.layouts import Layout
-from passion_monai.data.source import DataSource, read_source
+from passion_monai.data.cases.findings import Finding
+from passion_monai.data.cases.folders import Item
+from passion_monai.data.cases.layouts import Layout
+from passion_monai.data.cases.sections import case_lists, split_training
+from passion_monai.data.cases.source import DataSource, read_source
 
 __all__ = ["Audit", "audit_data", "with_validation"]
 
@@ -64,8 +64,8 @@ def audit_data(
     """Look at every file of a data set.
 
     Args:
-        source: a folder (see `passion_monai.data.layouts.read_layout`) or a data list
-            (see `passion_monai.data.data_lists.load_data_list`).
+        source: a folder (see `passion_monai.data.cases.layouts.read_layout`) or a data list
+            (see `passion_monai.data.cases.data_lists.load_data_list`).
         modalities: the M names in config order; None takes those that names of files, ``dataset.json`` or the keys of
             the list show.
         dataset_dir: what relative paths of a list start from; None is its own folder.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from passion_monai.data.audit.images import MAX_VALUES, ImageFacts
-from passion_monai.data.case_folders import Item
-from passion_monai.data.findings import Finding
+from passion_monai.data.cases.findings import Finding
+from passion_monai.data.cases.folders import Item
 
 __all__ = ["Coding", "Crop", "check_case", "files_of"]
 

@@ -19,7 +19,7 @@ from nibabel.orientations import aff2axcodes, io_orientation
 from nibabel.spatialimages import HeaderDataError
 from tqdm import tqdm
 
-from passion_monai.data.channels import file_and_channel
+from passion_monai.data.cases.channels import file_and_channel
 
 __all__ = ["ImageFacts", "read_images"]
 

@@ -12,12 +12,12 @@ import torch
 from passion_monai.data.audit.auditing import Audit
 from passion_monai.data.audit.checks import files_of
 from passion_monai.data.audit.images import ImageFacts
-from passion_monai.data.case_folders import Item
-from passion_monai.data.case_names import patient_of
-from passion_monai.data.channels import file_and_channel
-from passion_monai.data.drawing import missing_rates
-from passion_monai.data.findings import KINDS, Finding
-from passion_monai.data.subsets import subset_name
+from passion_monai.data.availability.drawing import missing_rates
+from passion_monai.data.availability.subsets import subset_name
+from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.findings import KINDS, Finding
+from passion_monai.data.cases.folders import Item
+from passion_monai.data.cases.names import patient_of
 
 __all__ = ["audit_json", "audit_text"]
 

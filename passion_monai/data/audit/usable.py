@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from passion_monai.data.audit.auditing import Audit, with_validation
-from passion_monai.data.availability_files import write_availability
-from passion_monai.data.case_folders import Item
-from passion_monai.data.data_lists import list_text
-from passion_monai.data.files import whole_file
-from passion_monai.data.findings import KINDS
+from passion_monai.data.availability.files import write_availability
+from passion_monai.data.cases.data_lists import list_text
+from passion_monai.data.cases.findings import KINDS
+from passion_monai.data.cases.folders import Item
+from passion_monai.utils.files import whole_file
 
 __all__ = ["usable_sections", "write_training_files"]
 

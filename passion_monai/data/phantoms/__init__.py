@@ -1,4 +1,8 @@
-"""Embedded data: phantoms that are made in seconds and look like scans."""
+"""Embedded data: phantoms that are made in seconds and look like scans.
+
+Here: anatomy, tissues, noise and the folders they are written to.
+Not here: anything about real images.
+"""
 
 from passion_monai.data.phantoms.brain import BrainPhantom, brain_phantom
 from passion_monai.data.phantoms.cardiac import CardiacPhantom, cardiac_phantom

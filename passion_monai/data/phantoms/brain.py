@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from passion_monai.data.messages import nearest
 from passion_monai.data.phantoms.anatomy import Brain, draw_brain
 from passion_monai.data.phantoms.folder import phantom_folder, write_nifti
 from passion_monai.data.phantoms.lesions import Lesions, draw_lesions
 from passion_monai.data.phantoms.noise import random_field
 from passion_monai.data.phantoms.tissues import TISSUES, Tissue, signals
+from passion_monai.utils.messages import nearest
 
 __all__ = ["BrainPhantom", "brain_phantom"]
 

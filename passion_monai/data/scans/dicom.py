@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from passion_monai.data.messages import few
 from passion_monai.data.scans.itk_images import scan_from_itk
 from passion_monai.data.scans.scan import Scan
+from passion_monai.utils.messages import few
 
 __all__ = ["read_dicom_file", "read_series"]
 

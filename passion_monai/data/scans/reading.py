@@ -15,10 +15,10 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
-from passion_monai.data.messages import nearest
 from passion_monai.data.scans.dicom import read_dicom_file, read_series
 from passion_monai.data.scans.itk_images import read_itk
 from passion_monai.data.scans.scan import Scan, check_scan
+from passion_monai.utils.messages import nearest
 
 __all__ = ["read_channels", "read_scan", "stem"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from passion_monai.data.audit import Coding, Crop, audit_data, audit_json, audit_text
-from passion_monai.data.case_names import patient_of
-from passion_monai.data.findings import KINDS
+from passion_monai.data.cases.findings import KINDS
+from passion_monai.data.cases.names import patient_of
 from tests.data.audit.make import bend, cases, change, decathlon, image, label
 from tests.data.helpers import data_list, real_cases, write
 

@@ -1,0 +1,125 @@
+"""Folders ``imagesTr``, ``labelsTr`` and ``dataset.json``: Medical Segmentation Decathlon (4-D files) and nnU-Net."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from passion_monai.data.cases.folders import Item, nifti_files
+from passion_monai.data.cases.names import modality_suffixes, stem_of
+from passion_monai.utils.files import read_json_object
+from passion_monai.utils.messages import few
+
+__all__ = ["Decathlon", "decathlon"]
+
+
+class Decathlon(NamedTuple):
+    """What such a folder holds.
+
+    Args:
+        channels: modality of every channel, by its name in ``dataset.json``.
+        sections: ``training``, and ``test`` with the cases of ``imagesTs`` that have a label in ``labelsTs``.
+        label_names: stored label value to what ``dataset.json`` calls it.
+        four_d: the modalities of a case share a file.
+    """
+
+    channels: list[str]
+    sections: dict[str, list[Item]]
+    label_names: dict[int, str]
+    four_d: bool
+
+
+def decathlon(root: Path, modalities: Sequence[str] | None = None) -> Decathlon | None:
+    """Read such a folder; None when there is no ``imagesTr`` in it. No image is opened.
+
+    ``dataset.json`` says which channel is which modality, under ``channel_names`` (nnU-Net 2) or ``modality``. Files
+    ``imagesTr/X_0000.nii.gz`` are single channels of case X, files ``imagesTr/X.nii.gz`` hold all channels
+    (``X.nii.gz#0`` is the first, see `passion_monai.data.cases.channels`).
+
+    Args:
+        root: of the data set.
+        modalities: the M names in config order; None takes the channels' own.
+
+    Raises:
+        FileNotFoundError: when ``dataset.json`` is not there: channels are numbers without it.
+        ValueError: when it is no JSON object, names no channels, or a file has a channel that it does not name.
+    """
+    if not (root / "imagesTr").is_dir():
+        return None
+    facts = _facts(root / "dataset.json")
+    channels = _channels(facts, root, modalities)
+    paths = nifti_files(root / "imagesTr")
+    four_d = not any(_numbered(path) for path in paths)
+    sections = {"training": _cases(root, "Tr", channels, modalities)}
+    test = [item for item in _cases(root, "Ts", channels, modalities) if "label" in item]
+    return Decathlon(channels, {**sections, **({"test": test} if test else {})}, _label_names(facts), four_d)
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist: without it nobody knows which channel is which modality. Write "
+            f'{{"channel_names": {{"0": "flair", "1": "t1"}}}} into it'
+        )
+    return read_json_object(path, 'it must be an object with "channel_names"')
+
+
+def _channels(facts: Mapping[str, Any], root: Path, modalities: Sequence[str] | None) -> list[str]:
+    named = facts.get("channel_names") or facts.get("modality")
+    if isinstance(named, dict) and all(str(number).isdigit() for number in named):
+        named = [str(named[number]) for number in sorted(named, key=int)]
+    if not isinstance(named, list) or not named:
+        raise ValueError(f'{root / "dataset.json"} names no channels: expected "channel_names": {{"0": "flair", ...}}')
+    return [_own_name(str(name), modalities) for name in named]
+
+
+def _own_name(name: str, modalities: Sequence[str] | None) -> str:
+    """A channel by the config's name, when both are spellings of one modality."""
+    group = modality_suffixes(name)
+    if modalities is None:
+        return group[0]
+    return next((own for own in modalities if modality_suffixes(own) == group), name)
+
+
+def _cases(root: Path, end: str, channels: Sequence[str], modalities: Sequence[str] | None) -> list[Item]:
+    if not (root / f"images{end}").is_dir():
+        return []
+    items: dict[str, Item] = {}
+    for path in nifti_files(root / f"images{end}"):
+        for case, number, value in _parts(path, len(channels)):
+            if number >= len(channels):
+                raise ValueError(f"{path} is channel {number}, but dataset.json names {len(channels)}: {few(channels)}")
+            item = items.setdefault(case, {"case": case})
+            if modalities is None or channels[number] in modalities:
+                item[channels[number]] = value
+    for path in nifti_files(root / f"labels{end}") if (root / f"labels{end}").is_dir() else []:
+        if stem_of(path) in items:
+            items[stem_of(path)]["label"] = str(path)
+    return [items[case] for case in sorted(items) if items[case].keys() - {"case", "label"}]
+
+
+def _parts(path: Path, num_channels: int) -> Iterator[tuple[str, int, str]]:
+    """Case, channel number and path (with channel) of what a file holds."""
+    numbered = _numbered(path)
+    if numbered:
+        yield numbered[1], int(numbered[2]), str(path)
+    else:
+        yield from ((stem_of(path), number, f"{path}#{number}") for number in range(num_channels))
+
+
+def _numbered(path: Path) -> re.Match[str] | None:
+    return re.fullmatch(r"(.+)_(\d{4})", stem_of(path))
+
+
+def _label_names(facts: Mapping[str, Any]) -> dict[int, str]:
+    """Both spellings: MSD's {"1": "edema"} and nnU-Net's {"edema": 1}; nnU-Net's regions, lists, are left out."""
+    names: dict[int, str] = {}
+    labels = facts.get("labels")
+    for key, value in labels.items() if isinstance(labels, dict) else ():
+        if str(key).isdigit():
+            names[int(key)] = str(value)
+        elif isinstance(value, int):
+            names[value] = str(key)
+    return names

@@ -1,0 +1,227 @@
+"""Read the modalities that a case has into one image, and say which ones they are.
+
+MONAI's `LoadImaged` followed by `ConcatItemsd(allow_missing_keys=True)` silently returns fewer channels when a key is
+absent; here an absent modality is a channel of zeros and a False in ``available``, and its file is never opened.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import InvertibleTransform, LoadImaged, Orientation
+from nibabel.filebasedimages import ImageFileError
+from torch import Tensor
+
+from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.loading.transforms.nifti import is_nifti, read_nifti
+
+__all__ = ["LoadImageModalitiesd"]
+
+_TOLERANCE = 1e-3  # mm, and direction cosines times mm: what rounding in float32 headers can do
+
+
+class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
+    """Load the modalities that a case has.
+
+    The item holds ``case`` (a name) and either a path per modality (absent or None: missing; ``file.nii.gz#2`` is
+    channel 2 of a file), or ``image``: a list of M paths with None for missing ones, or the path of one file with M
+    channels in which a channel that is zero or NaN throughout is missing.
+
+    Result: ``image`` (M, *S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, *S) when
+    there is one (integers stay integers), ``case``; the modality keys are gone. ``image`` and ``label`` are
+    `MetaTensor`, reoriented to ``axcodes`` in 3D; `monai.transforms.Invertd` takes a prediction back to the scan's own
+    grid, and ``meta["filename_or_obj"]`` is the case's name, so that no two cases are written to one file.
+
+    Args:
+        keys: the modalities in config order.
+        image_key: of the result, and of a list or a file with M channels in the item.
+        available_key: of the result.
+        label_key: of the label's path, when there is one, and of the result.
+        spatial_dims: 3, or 2 for files of shape (H, W) or (H, W, 1).
+        axcodes: orientation of the result in 3D; None leaves it as stored.
+
+    Raises:
+        FileNotFoundError: (when called) a file does not exist; case and key are named.
+        ValueError: (when called) a file cannot be read, holds NaN or infinity, lies on another grid than the first one,
+            has the wrong number of axes or channels, or the case has no modality.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        image_key: str = "image",
+        available_key: str = "available",
+        label_key: str = "label",
+        spatial_dims: int = 3,
+        axcodes: str | None = "RAS",
+    ) -> None:
+        if spatial_dims not in (2, 3):
+            raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
+        super().__init__(keys, allow_missing_keys=True)
+        self.image_key = image_key
+        self.available_key = available_key
+        self.label_key = label_key
+        self.spatial_dims = spatial_dims
+        self.orientation = Orientation(axcodes, labels=None) if axcodes and spatial_dims == 3 else None
+
+    def __call__(self, data: Mapping[Hashable, Any], reader: Any = None) -> dict[Hashable, Any]:
+        """Load one item."""
+        paths = self._paths(data)
+        case = str(data.get("case") or _stem(next(iter(paths.values()))))
+        if list(paths) == [self.image_key]:
+            image, available = self._load_channels(paths[self.image_key], case, reader)
+        else:
+            image, available = self._load_files(paths, case, reader)
+        result = {key: value for key, value in data.items() if key not in self.keys}
+        result |= {"case": case, self.image_key: self._oriented(image), self.available_key: available}
+        if data.get(self.label_key) is not None:
+            label = self._read(data[self.label_key], case, self.label_key, reader)
+            _check_grid(label, image, data[self.label_key], next(iter(paths.values())), case)
+            result[self.label_key] = self._oriented(_with_meta(label[None], image, case))
+        return result
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Undo the reorientation of image and label."""
+        d = dict(data)
+        for key in (self.image_key, self.label_key):
+            if self.orientation is not None and isinstance(d.get(key), MetaTensor) and d[key].applied_operations:
+                d[key] = self.orientation.inverse(d[key])
+        return d
+
+    def _paths(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """What to open: modality to path in config order, or the image key alone."""
+        image = data.get(self.image_key)
+        if isinstance(image, Sequence) and not isinstance(image, str):
+            if len(image) != len(self.keys):
+                raise ValueError(
+                    f"case {data.get('case')!r}: {self.image_key!r} lists {len(image)} files for {len(self.keys)} "
+                    f"modalities {list(self.keys)}; write None for a missing one"
+                )
+            data = {**data, **dict(zip(self.keys, image, strict=True))}
+        elif image is not None:
+            return {self.image_key: image}
+        paths = {key: data[key] for key in self.keys if data.get(key)}
+        if not paths:
+            raise ValueError(f"case {data.get('case')!r} has no modality: expected a path for one of {list(self.keys)}")
+        return paths
+
+    def _load_files(self, paths: Mapping[Hashable, Any], case: str, reader: Any) -> tuple[MetaTensor, Tensor]:
+        (first_key, first_path), *_ = paths.items()
+        first = self._read(first_path, case, first_key, reader)
+        axes = range(first.ndim, 0, -1)
+        stacked = torch.empty(len(self.keys), *reversed(first.shape)).permute(0, *axes)  # in the order of NIfTI files
+        for channel, key in zip(stacked, self.keys, strict=True):
+            if key in paths:
+                image = first if key == first_key else self._read(paths[key], case, key, reader)
+                _check_grid(image, first, paths[key], first_path, case)
+                channel.copy_(image.as_tensor())
+            else:
+                channel.zero_()
+        return _with_meta(stacked, first, case), torch.tensor([key in paths for key in self.keys])
+
+    def _load_channels(self, path: Any, case: str, reader: Any) -> tuple[MetaTensor, Tensor]:
+        stored = self._read(path, case, self.image_key, reader, channels=True)
+        num_modalities = len(self.keys)
+        if stored.ndim != self.spatial_dims + 1 or num_modalities not in (stored.shape[-1], stored.shape[0]):
+            raise ValueError(
+                f"case {case!r}: {path} has shape {tuple(stored.shape)}, expected {self.spatial_dims} spatial axes and "
+                f"{num_modalities} channels for {list(self.keys)}"
+            )
+        image = stored.as_tensor().float()
+        image = image.movedim(-1, 0).contiguous() if image.shape[-1] == num_modalities else image
+        available = (image.nan_to_num() != 0).flatten(1).any(dim=1)
+        if not available.any():
+            raise ValueError(f"case {case!r}: every channel of {path} is empty; a case needs at least one modality")
+        image[~available] = 0
+        _check_finite(image, path, case)
+        return _with_meta(image, stored, case), available
+
+    def _read(self, path: Any, case: str, key: Hashable, reader: Any, channels: bool = False) -> MetaTensor:
+        file, channel = file_and_channel(path)
+        if not file.exists():
+            raise FileNotFoundError(f"case {case!r}: {key} file {path} does not exist")
+        try:
+            image = read_nifti(file) if reader is None and is_nifti(file) else self._loader(file, reader)
+        except (ImageFileError, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
+            raise ValueError(
+                f"case {case!r}: {key} file {path} cannot be read, it is damaged or no image ({type(error).__name__}: "
+                f"{_first_line(error)}); copy it again or leave the key out"
+            ) from error
+        if channel is not None:
+            image = _channel(image, channel, path, case)
+        if self.spatial_dims == 2 and image.ndim > 2 and image.shape[2] == 1:
+            image = image[:, :, 0]
+        if channels:
+            return image
+        if image.ndim != self.spatial_dims:
+            raise ValueError(
+                f"case {case!r}: {key} file {path} has shape {tuple(image.shape)}, expected {self.spatial_dims} axes "
+                f"(spatial_dims)"
+            )
+        _check_finite(image, path, case)
+        return image
+
+    def _oriented(self, image: MetaTensor) -> Tensor:
+        return image if self.orientation is None else self.orientation(image)
+
+
+def _channel(image: MetaTensor, channel: int, path: Any, case: str) -> MetaTensor:
+    """One channel, on the last axis, of a file."""
+    if image.ndim < 3 or channel >= image.shape[-1]:
+        raise ValueError(f"case {case!r}: {path} has no channel {channel}, its shape is {tuple(image.shape)}")
+    return MetaTensor(image.as_tensor()[..., channel], affine=image.affine)
+
+
+def _with_meta(image: Tensor, source: MetaTensor, case: str) -> MetaTensor:
+    """The image on the grid of the source, with the few facts that inversion and writing need.
+
+    The rest of a NIfTI header is dropped: its numpy values cannot be loaded from a cache with ``weights_only``.
+    """
+    meta = {
+        # MONAI's writer takes what follows the last dot for a suffix: a case "a.1" would be written as "a".
+        "filename_or_obj": f"{case}.nii.gz" if "." in case else case,
+        "spatial_shape": list(image.shape[1:]),
+        "original_affine": source.affine.clone(),
+        "original_channel_dim": 0,
+        "space": "RAS",
+    }
+    return MetaTensor(torch.as_tensor(image), source.affine, meta)
+
+
+def _check_grid(image: MetaTensor, first: MetaTensor, path: Any, first_path: Any, case: str) -> None:
+    shape, first_shape = tuple(image.shape), tuple(first.shape)[-image.ndim :]
+    if shape == first_shape and torch.allclose(image.affine, first.affine, rtol=0, atol=_TOLERANCE):
+        return
+    raise ValueError(
+        f"case {case!r}: {path} and {first_path} lie on different grids: shape {shape} and {first_shape}, affine "
+        f"{_rounded(image.affine)} and {_rounded(first.affine)}; resample them to one grid first"
+    )
+
+
+def _check_finite(image: Tensor, path: Any, case: str) -> None:
+    if not image.is_floating_point() or torch.as_tensor(image).sum().isfinite():  # NaN and infinity do not cancel
+        return
+    bad = int((~torch.isfinite(image)).sum())
+    if bad:
+        raise ValueError(
+            f"case {case!r}: {path} holds {bad} voxels that are NaN or infinite; replace them (0 outside the scan) or "
+            f"leave the file out"
+        )
+
+
+def _rounded(affine: Tensor) -> list[list[float]]:
+    return [[round(value, 4) for value in row] for row in affine.tolist()[:3]]
+
+
+def _stem(path: Any) -> str:
+    return Path(path).name.split(".nii")[0]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:200]
