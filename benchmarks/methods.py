@@ -52,7 +52,8 @@ def calls(dims: int, size: tuple[int, ...], available: list[list[int]]) -> dict[
     found = {}
     for name, make in METHODS.items():
         view = TrainingView(network, make())
-        view.together ^= "other way" in name
+        if "other way" in name:
+            view.together = dims != 2
         found[name] = partial(step, view, x, label, has)
     return found
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from functools import wraps
 from importlib import import_module
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, TextIO, cast, get_type_hints
 
 import fire
+
+from passion_monai.utils.errors import best_error, one_line, printable
+from passion_monai.utils.messages import flag, option_value
 
 __all__ = ["main"]
 
@@ -42,10 +50,92 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if {"-h", "--help"} & set(words):  # beside arguments, fire would run the command
             words = [words[0], "--help"]
         _check_options(function, words[1:])
-        fire.Fire(function, words[1:], name=f"passion {words[0]}")
-    except (ValueError, TypeError, FileNotFoundError, FileExistsError, PermissionError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        with redirect_stdout(cast(TextIO, _Printable(sys.stdout))), _stoppable():
+            fire.Fire(_typed(function), words[1:], name=f"passion {words[0]}")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        best = best_error(error)
+        if best is None:  # a mistake of ours: its traceback helps whoever mends it
+            raise
+        print(f"error: {one_line(best)}", file=sys.stderr)
         raise SystemExit(2) from error
+
+
+class _Printable:
+    """A stream to which nothing is written that a terminal would act upon, whatever a file is called."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As of the stream; characters of control are escaped."""
+        return self._stream.write(printable(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """What a batch system sends before it kills (SIGTERM) ends the command in order, so that nothing is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, called with the words of a command line: each becomes what its parameter is annotated with.
+
+    fire would guess, and make the number 20241105 of the folder 2024_11_05.
+    """
+    hints = get_type_hints(function)
+
+    @wraps(function)
+    def call(*words: Any, **options: Any) -> Any:
+        found = signature(function).bind(*words, **options)
+        for name, given in found.arguments.items():
+            kind = signature(function).parameters[name].kind
+            if kind is Parameter.VAR_POSITIONAL:
+                found.arguments[name] = tuple(_value(name, word, hints[name]) for word in given)
+            elif kind is Parameter.VAR_KEYWORD:
+                found.arguments[name] = {key: _value(key, word, hints[name]) for key, word in given.items()}
+            else:
+                found.arguments[name] = _value(name, given, hints[name])
+        return function(*found.args, **found.kwargs)
+
+    return cast(Callable[..., Any], fire.decorators.SetParseFn(str)(call))
+
+
+def _value(name: str, word: Any, kind: Any) -> Any:
+    """A word as text, whole number, switch, or, where anything may stand, as fire reads it.
+
+    Raises:
+        ValueError: when it is nothing of the kind.
+    """
+    kinds = set(getattr(kind, "__args__", (kind,)))
+    if not isinstance(word, str) or str in kinds:
+        return word
+    if bool in kinds:
+        try:
+            return flag(word)
+        except ValueError as error:
+            raise ValueError(f"--{name}: {error}") from error
+    if int in kinds:
+        if not re.fullmatch(r"[-+]?[0-9]{1,18}", word):
+            raise ValueError(f"--{name} must be a whole number, got {word!r}")
+        return int(word)
+    return option_value(name, word)
 
 
 def _check_options(function: Callable[..., Any], words: Sequence[str]) -> None:

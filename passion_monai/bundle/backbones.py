@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from passion_monai.bundle.options import choose
+from passion_monai.engines.windows import check_window
 from passion_monai.networks import make_backbone
 
-__all__ = ["backbone_arguments", "build_backbone"]
+__all__ = ["backbone_arguments", "build_backbone", "check_backbone"]
 
 Entry = Mapping[str, Any] | Callable[[], Any]
 
@@ -47,6 +48,37 @@ def build_backbone(
     if not isinstance(choice, str):
         return builder(choice)()
     return choose("backbone", choice, {name: builder(entry) for name, entry in table.items()})
+
+
+def check_backbone(
+    choice: str | Entry,
+    table: Mapping[str, Entry],
+    spatial_dims: int,
+    num_modalities: int,
+    num_classes: int,
+    roi_size: Sequence[int],
+) -> None:
+    """Make the chosen network and throw it away: what is wrong with it is said before any case is prepared.
+
+    Run it before the seed is set: it draws weights.
+
+    Args:
+        choice: see `build_backbone`, as the next four.
+        table: of backbones.
+        spatial_dims: 2 or 3.
+        num_modalities: M.
+        num_classes: K.
+        roi_size: the crop that it must take.
+
+    Raises:
+        ValueError: when there is no such backbone, or it does not take the crop.
+
+    Example:
+        >>> check_backbone("small", {"small": {"name": "rfnet", "channels": [4, 8]}}, 2, 4, 4, [15, 16])
+        Traceback (most recent call last):
+        ValueError: --roi_size [15, 16] does not fit RFNet: spatial size (15, 16) is not divisible by 2, ...
+    """
+    check_window(build_backbone(choice, table, spatial_dims, num_modalities, num_classes), roi_size)
 
 
 def backbone_arguments(choice: str | Entry, table: Mapping[str, Entry]) -> dict[str, Any] | None:

@@ -62,10 +62,15 @@ def default_workers(device: torch.device, world_size: int = 1) -> int:
         device: what the network runs on.
         world_size: training processes that share the machine's cores.
 
+    Raises:
+        ValueError: when the device is a text, as a command line gives it.
+
     Example:
         >>> default_workers(torch.device("cpu"))
         0
     """
+    if not isinstance(device, torch.device):
+        raise ValueError(f"--device must be a device, as \"$torch.device('cpu')\", got {device!r}")
     if device.type == "cpu":
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

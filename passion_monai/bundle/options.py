@@ -14,7 +14,10 @@ from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
-__all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "flag", "name_of"]
+from passion_monai.utils.errors import best_error, one_line, printable
+from passion_monai.utils.messages import flag
+
+__all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "flag", "name_of", "names_in"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +39,23 @@ def bundle_root() -> str:
     return str(folder.parent if folder.name == "configs" else folder)
 
 
+def names_in(table: str) -> list[str]:
+    """The names in a table of the config that is being evaluated, without making what they stand for."""
+    workflow = _workflow()
+    return [] if workflow is None else list(workflow.parser[table])
+
+
 def _config_folder() -> Path | None:
+    workflow = _workflow()
+    return None if workflow is None else Path(workflow.config_root_path)
+
+
+def _workflow() -> ConfigWorkflow | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, ConfigWorkflow):
-            return Path(owner.config_root_path)
+            return owner
         frame = frame.f_back
     return None
 
@@ -69,23 +83,6 @@ def choose(what: str, name: Any, table: Mapping[str, Callable[[], Any]]) -> Any:
     if name not in table:
         raise ValueError(f"unknown --{what} {name!r}{_nearest(str(name), table)} Known: {', '.join(table)}")
     return table[name]()
-
-
-def flag(value: Any) -> bool:
-    """Whether an option is on; a command line gives ``--amp false`` as text, which Python would take for true.
-
-    Raises:
-        ValueError: for a text that is neither yes nor no.
-
-    Example:
-        >>> flag("false"), flag("True"), flag(None), flag(True)
-        (False, True, False, True)
-    """
-    if not isinstance(value, str):
-        return bool(value)
-    if value.lower() not in ("true", "false", "yes", "no"):
-        raise ValueError(f"expected true or false, got {value!r}")
-    return value.lower() in ("true", "yes")
 
 
 def name_of(choice: Any, table: Mapping[str, Any]) -> str:
@@ -128,11 +125,10 @@ def explain_errors() -> None:
         return
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        traceback.print_exception(kind, error, trace)
-        while error.__cause__ is not None:
-            error = error.__cause__
-        if isinstance(error, (ValueError, TypeError, FileNotFoundError, FloatingPointError)):
-            print(f"\nerror: {error}", file=sys.stderr)
+        print(printable("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+        best = best_error(error)
+        if best is not None:
+            print(f"\nerror: {one_line(best)}", file=sys.stderr)
 
     sys.excepthook = hook
 

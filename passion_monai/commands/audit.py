@@ -11,13 +11,14 @@ from monai.bundle import ConfigParser
 
 from passion_monai.data.audit import Coding, Crop, audit_data, audit_json, audit_text, write_training_files
 from passion_monai.utils.files import whole_file
+from passion_monai.utils.messages import names_of
 
 __all__ = ["audit"]
 
 
 def audit(
     data: str,
-    modalities: Any = None,
+    modalities: str | None = None,
     bundle: str | None = None,
     json: str | None = None,
     write: str | None = None,
@@ -36,9 +37,11 @@ def audit(
     Args:
         data: folder of cases (BraTS, MyoPS or BIDS names; imagesTr with dataset.json) or a data list (JSON).
         modalities: names in channel order, flair,t1ce,t1,t2; default: the bundle's, or what files are named after.
-        bundle: folder of a bundle: its modalities, coding of labels and training crop are what the data must fit.
+        bundle: folder of a bundle: its modalities, coding of labels and training crop are what the data must fit. Its
+            config is code that is executed, as by passion predict: name a bundle that you trust.
         json: write everything, case by case and file by file, to this file as well.
-        write: folder for data_list.json and availability.csv, which leave out what cannot be used, for train.json.
+        write: folder for data_list.json and availability.csv, which leave out what cannot be used, for train.json; what
+            remains wrong is said.
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
         roi_size: with --bundle, the crop you will train with, such as 80,80,80; default: the bundle's.
         spacing: with --bundle, in mm, such as 1,1,1; default: the bundle's.
@@ -47,15 +50,12 @@ def audit(
         jobs: files read at a time; default: one a processor, at most 4.
         overwrite: replace files that --json and --write would write.
     """
-    for option, value in (("json", json), ("write", write), ("bundle", bundle)):
-        if isinstance(value, bool):
-            raise ValueError(f"--{option} needs a path")
     report = None if json is None else Path(str(json))
     if report is not None and report.exists() and not overwrite:
         raise FileExistsError(f"{report} exists: choose another file, or replace it with --overwrite")
     names, coding, crop = (None, None, None) if bundle is None else _bundle_facts(Path(str(bundle)), roi_size, spacing)
     if modalities is not None:
-        names = [str(name) for name in modalities] if isinstance(modalities, (list, tuple)) else [str(modalities)]
+        names = names_of(modalities)
     found = audit_data(
         str(data),
         modalities=names,

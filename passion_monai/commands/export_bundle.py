@@ -6,11 +6,13 @@ from pathlib import Path
 
 from passion_monai.bundle.options import flag
 from passion_monai.sharing.bundles import export_bundle as copy_bundle
-from passion_monai.sharing.bundles import read_metadata, zip_folder
+from passion_monai.sharing.bundles import left_out, zip_folder, zip_name
 from passion_monai.sharing.zoo import check_bundle, check_network
 from passion_monai.utils.files import file_sha256
 
 __all__ = ["export_bundle"]
+
+SHOWN = 30  # names of what was left out
 
 
 def export_bundle(
@@ -23,6 +25,9 @@ def export_bundle(
     overwrite: bool = False,
 ) -> None:
     """Copy a bundle with all that it needs and nothing else (no data, no results), and check it as the model zoo does.
+
+    Only the usual files of a bundle are taken, and those that its configs/metadata.json lists as bundle_files. No link
+    is followed out of the bundle. What was left out is listed.
 
     Args:
         bundle: folder of the bundle, such as bundles/brats_passion.
@@ -38,14 +43,18 @@ def export_bundle(
     url = None if weights_url is None else str(weights_url)
     archive = None
     if flag(zip):
-        meta = read_metadata(source)
-        archive = target / f"{meta['name']}_v{meta['version']}.zip"
+        archive = target / zip_name(source)
         if archive.exists() and not flag(overwrite):
             raise ValueError(f"{archive} exists: choose another folder, or replace it with --overwrite")
     weights = not flag(without_weights)
     folder = copy_bundle(source, target, flag(vendor), weights, url, flag(overwrite))
     files = [path for path in folder.rglob("*") if path.is_file()]
     print(f"{folder}: {len(files)} files, {sum(path.stat().st_size for path in files) / 2**20:.1f} MB")
+    lacking = left_out(source, folder)
+    if lacking:
+        print("left out, because it is not in the list bundle_files of configs/metadata.json:")
+        print("".join(f"  {name}\n" for name in lacking[:SHOWN]), end="")
+        print(f"  ... {len(lacking)} in all\n" if len(lacking) > SHOWN else "", end="")
     if archive is not None:
         zip_folder(folder, archive)
         print(f"{archive}: {archive.stat().st_size / 2**20:.1f} MB, sha256 {file_sha256(archive)}")

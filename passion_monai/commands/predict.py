@@ -5,7 +5,6 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
-import fire
 import torch
 
 from passion_monai.bundle.options import flag
@@ -19,7 +18,6 @@ from passion_monai.utils.messages import nearest
 __all__ = ["predict"]
 
 
-@fire.decorators.SetParseFn(str)
 def predict(
     bundle: str,
     output: str,
@@ -62,7 +60,7 @@ def predict(
         overlap: of neighbouring windows, from 0 to below 1.
         amp: compute in bfloat16.
         max_memory: GB of main memory that may be used.
-        overwrite: replace results that exist.
+        overwrite: replace results that exist. Without it, a folder of cases goes on where a run was stopped.
         scans: a file or folder per modality, named as in the bundle.
     """
     rigid = _rigid(register)
@@ -75,10 +73,10 @@ def predict(
     requests = find_requests(scans, input, channels, only, opened.modalities, [*signature(predict).parameters][:-1])
     maps = [*(["probabilities"] if flag(probabilities) else []), *([uncertainty] if uncertainty else [])]
     single = bool(scans) or bool(channels)
-    outputs = plan_outputs(output, [request.case for request in requests], single, maps, flag(overwrite))
+    outputs = plan_outputs(output, [request.case for request in requests], single, maps)
     options = {"only": only, "uncertainty": uncertainty, "overlap": opened.overlap}
     options |= {"amp": flag(amp), "device": str(opened.device)}
-    predict_scans(opened, requests, outputs, options, reference, rigid, memory)
+    predict_scans(opened, requests, outputs, options, reference, rigid, memory, flag(overwrite), goes_on=not single)
 
 
 def _rigid(register: str | None) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from passion_monai.data.cases.split_files import SplitPlan, write_split
 from passion_monai.scoring.coding import bundle_coding
+from passion_monai.utils.messages import names_of
 
 __all__ = ["split"]
 
@@ -19,7 +20,7 @@ def split(
     seed: int = 0,
     missing_rates: Any = None,
     folds: int | None = None,
-    modalities: Any = None,
+    modalities: str | None = None,
     bundle: str | None = None,
     patient: str | None = None,
     dataset_dir: str | None = None,
@@ -35,14 +36,15 @@ def split(
         missing_rates: a rate per modality in their order, .2,.4,.6,.8, or {t1: .2}; several in brackets [[...],[...]].
         folds: number of folds; training and validation fractions are then shared out among them.
         modalities: names in channel order; default: the bundle's, or what files are named after.
-        bundle: folder of the bundle that will be trained; the rates are then in the order of its modalities.
+        bundle: folder of the bundle that will be trained; the rates are then in the order of its modalities. Its config
+            is code that is executed, as by passion predict: name a bundle that you trust.
         patient: regular expression for the patient in a case's name; time points of one patient stay together.
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
         overwrite: replace the files of an earlier split.
     """
-    names = [str(name) for name in modalities] if isinstance(modalities, (list, tuple)) else modalities and [modalities]
+    names = None if modalities is None else names_of(modalities)
     if bundle is not None and names is None:
-        names = bundle_coding(str(bundle)).modalities
+        names = list(bundle_coding(str(bundle)).modalities)
     plan = SplitPlan(
         fractions=_numbers(fractions),
         seed=seed,

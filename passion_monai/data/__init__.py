@@ -1,6 +1,7 @@
 """Data: subsets, availability, data lists, transforms, datasets and phantoms.
 
-Here: six rooms: `availability`, `cases`, `loading`, `scans`, `phantoms`, `audit`; their public names are exported here.
+Here: seven rooms, whose public names are exported here: `availability`, `images`, `cases`, `loading`, `scans`,
+`phantoms`, `audit`.
 Not here: networks and scores.
 """
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import torch
 from monai.data import MetaTensor
-from monai.engines import PrepareBatchExtraInput, SupervisedTrainer, Workflow
+from monai.engines import PrepareBatch, SupervisedTrainer, Workflow, default_prepare_batch
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys as Keys
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
+from passion_monai.engines.readout import Readout
+from passion_monai.losses import check_labels
 from passion_monai.methods import Method
+from passion_monai.networks.contract import on_host, runs_ahead
 
 __all__ = ["IncompleteTrainer"]
 
@@ -24,7 +27,10 @@ class IncompleteTrainer(SupervisedTrainer):
     Two hooks do all there is. When the forward pass is done, its `TrainingOutput` is put aside and the fused decoding
     becomes the prediction, so that ``loss_function(decoded, label)`` is the segmentation loss alone. When that loss is
     done, the method's terms are added to it in float32. Logged by name, detached, in ``engine.state.terms``:
-    ``loss`` (the total), ``seg`` (L_seg) and one entry a term.
+    ``loss`` (the total), ``seg`` (L_seg) and one entry a term; ``engine.state.readout`` brings the same to the host.
+
+    On a GPU the host never waits for the device in a step: availability stays on the host, where labels are checked
+    too, and batches are copied without waiting (let the loader pin its memory).
 
     Args:
         network: a `TrainingView`, bare or wrapped in DistributedDataParallel.
@@ -54,12 +60,14 @@ class IncompleteTrainer(SupervisedTrainer):
             kwargs |= {"amp": True, "amp_kwargs": {"enabled": False}}  # MONAI scales, the view casts
         super().__init__(
             device=device,
+            non_blocking=kwargs.pop("non_blocking", True),
+            optim_set_to_none=kwargs.pop("optim_set_to_none", True),
             max_epochs=max_epochs,
             train_data_loader=train_data_loader,
             network=network,
             optimizer=optimizer,
             loss_function=loss_function,
-            prepare_batch=_PreparePlain(available_key),
+            prepare_batch=_PreparePlain(available_key, _num_classes(network)),
             decollate=decollate,
             **kwargs,
         )
@@ -79,15 +87,35 @@ class IncompleteTrainer(SupervisedTrainer):
             Workflow.run(self)
 
 
-class _PreparePlain(PrepareBatchExtraInput):
-    """Image, label and availability as plain tensors.
+class _PreparePlain(PrepareBatch):
+    """Image and label on the device and availability on the host, all as plain tensors.
 
     A MetaTensor spreads through arithmetic into the method's buffers, and the checkpoint then no longer loads safely.
+
+    Args:
+        available_key: key of the availability.
+        num_classes: checked before labels leave the host for a device that the host does not wait for; None: not.
     """
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        image, label, extra, named = super().__call__(*args, **kwargs)
-        return _plain(image), _plain(label), tuple(_plain(tensor) for tensor in extra), named
+    def __init__(self, available_key: str, num_classes: int | None) -> None:
+        self.available_key, self.num_classes = available_key, num_classes
+
+    def __call__(
+        self, batchdata: Any, device: str | torch.device | None = None, non_blocking: bool = False, **kwargs: Any
+    ) -> Any:
+        label = batchdata.get(Keys.LABEL)
+        leaves = label is not None and label.device.type == "cpu" and runs_ahead(torch.device(device or "cpu"))
+        if leaves and self.num_classes is not None:
+            check_labels(label, self.num_classes)
+        image, label = default_prepare_batch(batchdata, device, non_blocking, **kwargs)
+        available = torch.as_tensor(batchdata[self.available_key])
+        return _plain(image), _plain(label), (on_host(_plain(available)),), {}
+
+
+def _num_classes(network: torch.nn.Module) -> int | None:
+    """Of a view, bare or wrapped."""
+    view = getattr(network, "module", network)
+    return getattr(getattr(view, "backbone", None), "num_classes", None)
 
 
 def _plain(tensor: Any) -> Any:
@@ -106,6 +134,7 @@ def _add_terms(engine: Any) -> None:
         total = batch[Keys.LOSS] + sum(terms.values())
     values = {"loss": total, "seg": batch[Keys.LOSS], **terms}
     engine.state.terms = {name: value.detach() for name, value in values.items()}
+    engine.state.readout = Readout(engine.state.terms)
     batch[Keys.LOSS] = total
     batch[Keys.PRED] = output.fused.logits.detach()
     engine.state.training_output = None

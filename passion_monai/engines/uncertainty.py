@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from passion_monai.engines.inferers import AvailableInferer
+from passion_monai.engines.inferers import AvailableInferer, probabilities_of
 from passion_monai.metrics.uncertainty import UNCERTAINTIES, disagreement, entropy
 from passion_monai.utils.messages import nearest
 
@@ -48,11 +48,11 @@ class UncertainInferer(AvailableInferer):
             rows = presence.expand(len(window), -1)
             with self._precision(x.device):
                 features = network.encode(window, rows)
-                fused = network.decode(features, rows).logits.float().softmax(dim=1)
+                fused = probabilities_of(network.decode(features, rows).logits)
                 if len(alone) < 2:
                     return torch.cat([fused, torch.zeros_like(fused[:, :1])], dim=1)
                 single = [network.decode(features, row.expand(len(window), -1)).logits for row in alone]
-            unimodal = torch.stack([logits.float().softmax(dim=1) for logits in single])
+            unimodal = torch.stack([probabilities_of(logits) for logits in single])
             return torch.cat([fused, disagreement(unimodal)[:, None]], dim=1)
 
         result: Tensor = self._windows(x, presence, probabilities)

@@ -15,6 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 from passion_monai.methods import Method
 from passion_monai.networks import Decoded, IncompleteSegmenter, SubsetStudents, TrainingOutput, students
+from passion_monai.networks.contract import beside, on_host
+from passion_monai.networks.per_modality import idle_together, with_zero_gradients
 
 __all__ = ["TrainingView"]
 
@@ -31,6 +33,10 @@ class TrainingView(nn.Module):
         checkpoint: keep no intermediate results of the students and auxiliary decodings but the last student's, and
             compute them again in the backward pass: the same numbers in less memory and more time
             (``docs/performance.md``).
+        together: decode all students as one batch, and all auxiliaries as another: the same numbers to rounding, in as
+            many times fewer launches and more memory for copies of the features. None: where the features are on a GPU,
+            which waits for launches; students of subsets, with their teacher, also for images (2D) on a CPU. Not with
+            ``checkpoint``.
 
     Attributes:
         tracked: decode the students without gradient when the method does not read them, for `PreferenceTracker`. The
@@ -56,14 +62,15 @@ class TrainingView(nn.Module):
         method: Method,
         autocast: torch.dtype | None = None,
         checkpoint: bool = False,
+        together: bool | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         object.__setattr__(self, "method", method)
         self.autocast = autocast
         self.checkpoint = checkpoint
+        self.together = together
         self.tracked = False
-        self.together = backbone.spatial_dims == 2
         self.register_state_dict_post_hook(_without_prefix)
         self.register_load_state_dict_pre_hook(_with_prefix)
 
@@ -72,12 +79,13 @@ class TrainingView(nn.Module):
 
         Args:
             x: images ``(B, M, *S)``; channels that are not available may hold anything, NaN included.
-            available: ``(B, M)`` bool, at least one modality in every row.
+            available: ``(B, M)`` bool, at least one modality in every row; best on the host, see `networks.contract`.
         """
-        available = available.to(device=x.device, dtype=torch.bool)
+        available = on_host(available).bool()
         presence = self.method.draw_presence(available)
         self.backbone.check(x, presence)
-        with torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+        precision = torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None)
+        with precision, idle_together(self.backbone) as idle:
             drawn = self.method.draw_subsets(available) if self.method.subsets else []
             every = self.method.unimodal or self.method.auxiliary or self.method.subsets or self.tracked
             features = self.backbone.encode(x, available if every else presence)
@@ -87,16 +95,17 @@ class TrainingView(nn.Module):
             auxiliary = self._auxiliary(features, available) if self.method.auxiliary else []
             if self.tracked and not self.method.unimodal:  # last: autocast keeps casts of weights, with their gradient
                 unimodal = self._observed(features, rows)
+            if self.training and torch.is_grad_enabled():
+                fused = fused._replace(logits=with_zero_gradients(fused.logits, idle()))
         return TrainingOutput(fused, unimodal, auxiliary, presence, available, subsets)
 
     def _fused(
         self, features: list[Tensor], presence: Tensor, drawn: list[tuple[Tensor, Tensor]]
     ) -> tuple[Decoded, list[SubsetStudents]]:
         """What the teacher sees and what each subset shows, decoded in one pass or one after the other."""
-        device = features[0].device
-        here = [(cases.to(device, non_blocking=True), shown.to(presence.device)) for cases, shown in drawn]
+        here = [(beside(cases, features[0]), shown) for cases, shown in drawn]
         chosen = [[level.index_select(0, cases) for level in features] for cases, _ in here]
-        if here and self.together and not self.checkpoint:
+        if here and self._at_once(features, by_default=self.backbone.spatial_dims == 2):
             levels = [torch.cat(level) for level in zip(features, *chosen, strict=True)]
             joint = self.backbone.decode(levels, torch.cat([presence, *(shown for _, shown in here)]))
             fused, *decoded = _split(joint, [len(presence), *(len(cases) for cases, _ in here)])
@@ -109,9 +118,15 @@ class TrainingView(nn.Module):
         return fused, [SubsetStudents(d, *pair) for d, pair in zip(decoded, here, strict=True)]
 
     def _students(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
-        alone = torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device)
+        alone = torch.eye(rows.shape[1], dtype=torch.bool)
         decoded: list[Decoded | None] = [None] * rows.shape[1]
         found = rows.any(dim=0).nonzero().flatten().tolist()
+        if len(found) > 1 and self._at_once(features):
+            owners = [m for m in found for _ in range(int(rows[:, m].sum()))]
+            every = [_cases(features, rows[:, m]) for m in found]
+            batch = [torch.cat(levels) for levels in zip(*every, strict=True)]
+            parts = _split(self.backbone.decode(batch, alone[owners]), [len(levels[0]) for levels in every])
+            return [parts[found.index(m)] if m in found else None for m in range(rows.shape[1])]
         for m in found:
             chosen = _cases(features, rows[:, m])
             presence = alone[m].expand(len(chosen[0]), -1)
@@ -120,16 +135,26 @@ class TrainingView(nn.Module):
         return decoded
 
     def _observed(self, features: list[Tensor], rows: Tensor) -> list[Decoded | None]:
-        devices = [rows.device] if rows.device.type == "cuda" else []
+        devices = [features[0].device] if features[0].is_cuda else []
         with torch.no_grad(), torch.random.fork_rng(devices=devices):
             return self._students(features, rows)
 
     def _auxiliary(self, features: list[Tensor], available: Tensor) -> list[Tensor | None]:
-        logits: list[Tensor | None] = []
-        for m in range(available.shape[1]):
-            chosen = [level[:, m : m + 1] for level in _cases(features, available[:, m])]
-            logits.append(_run(self.backbone.auxiliary, chosen, again=self.checkpoint)[0] if chosen else None)
-        return logits
+        chosen = [
+            [level[:, m : m + 1] for level in _cases(features, available[:, m])] for m in range(available.shape[1])
+        ]
+        if self._at_once(features):
+            batch = [torch.cat(levels) for levels in zip(*filter(None, chosen), strict=True)]
+            pieces = iter(self.backbone.auxiliary(batch)[0].split([len(levels[0]) for levels in chosen if levels]))
+            return [next(pieces) if levels else None for levels in chosen]
+        return [
+            _run(self.backbone.auxiliary, levels, again=self.checkpoint)[0] if levels else None for levels in chosen
+        ]
+
+    def _at_once(self, features: list[Tensor], by_default: bool = False) -> bool:
+        """Whether decodings are made as one batch; ``by_default`` is for a CPU."""
+        together = by_default or features[0].device.type != "cpu" if self.together is None else self.together
+        return together and not self.checkpoint
 
 
 def _without_prefix(view: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
@@ -147,15 +172,16 @@ def _run(decode: Callable[..., Any], *inputs: Any, again: bool) -> Any:
     return checkpoint(decode, *inputs, use_reentrant=False) if again else decode(*inputs)
 
 
-def _split(joint: Decoded, sizes: list[int]) -> list[Decoded]:
-    """A decoding cut along the batch into as many as there are sizes."""
-    deep = [level.split(sizes) for level in joint.deep_logits]
-    parts = zip(joint.logits.split(sizes), joint.features.split(sizes), strict=True)
-    return [Decoded(logits, [level[n] for level in deep], last) for n, (logits, last) in enumerate(parts)]
+def _split(decoded: Decoded, sizes: list[int]) -> list[Decoded]:
+    """One decoding of a batch as several of its parts."""
+    deep = [level.split(sizes) for level in decoded.deep_logits]
+    parts = zip(decoded.logits.split(sizes), decoded.features.split(sizes), strict=True)
+    return [Decoded(logits, [level[n] for level in deep], features) for n, (logits, features) in enumerate(parts)]
 
 
 def _cases(features: list[Tensor], rows: Tensor) -> list[Tensor]:
-    """The features of the cases in ``rows`` (B,) bool; an empty list when there are none; no copy when it is all."""
+    """The features of the cases in ``rows`` (B,) bool on the host; empty without any; no copy when it is all."""
     if bool(rows.all()):
         return features
-    return [level[rows] for level in features] if bool(rows.any()) else []
+    chosen = beside(rows.nonzero().flatten(), features[0])
+    return [level.index_select(0, chosen) for level in features] if len(chosen) else []

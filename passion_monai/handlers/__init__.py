@@ -5,7 +5,7 @@ Not here: what is computed in a step (`engines`, `methods`), and how a file of w
 """
 
 from passion_monai.checkpoints import load_weights, save_atomically
-from passion_monai.handlers.checkpoint import BestModelSaver, ResumeSaver, resume
+from passion_monai.handlers.checkpoint import BestModelSaver, ResumeSaver, check_resume, resume
 from passion_monai.handlers.files import EpochTable
 from passion_monai.handlers.preference import PreferenceTracker
 from passion_monai.handlers.stability import FiniteLoss, GradientClip
@@ -22,6 +22,7 @@ __all__ = [
     "ResumeSaver",
     "TermLog",
     "TrainingProgress",
+    "check_resume",
     "load_weights",
     "resume",
     "save_atomically",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from monai.engines.utils import IterationEvents
 from torch import distributed
 
 from passion_monai.checkpoints import save_atomically
+from passion_monai.engines.readout import Readout
 
 __all__ = ["FiniteLoss", "GradientClip"]
 
@@ -32,21 +34,29 @@ class FiniteLoss:
         self.objects = {name: part for name, part in (objects or {}).items() if part is not None}
 
     def attach(self, engine: Engine) -> None:
-        """Check after the terms are added, before the backward pass, and the weights after an epoch."""
-        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self)
+        """Ask for the loss when the terms are added, read it before the optimiser's step; weights after an epoch."""
+        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self._ask)
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._check_weights)
 
+    def _ask(self, engine: Any) -> None:
+        """With several ranks, let all know the worst; nobody waits for the answer."""
+        if _parallel():
+            finite = engine.state.terms["loss"].isfinite().float()
+            distributed.all_reduce(finite, op=distributed.ReduceOp.MIN)
+            self._all_finite = Readout({"finite": finite})
+
     def __call__(self, engine: Any) -> None:
-        """Raise when the total is NaN or infinite on any rank.
+        """Raise when the total is NaN or infinite on any rank, after the backward pass: it keeps a GPU busy meanwhile.
 
         Raises:
             FloatingPointError: names the cases, the epoch and every term.
         """
-        finite = engine.state.terms["loss"].isfinite().float()
-        own = "" if bool(finite) else _description(engine)
+        finite = math.isfinite(engine.state.readout.numbers()["loss"])
+        own = "" if finite else _description(engine)
         if _parallel():
-            distributed.all_reduce(finite, op=distributed.ReduceOp.MIN)
-        if not bool(finite):
+            finite = bool(self._all_finite.numbers()["finite"])
+        if not finite:
             self._stop(engine, f"the loss is not finite in {_place(engine)} ({'; '.join(_gathered(own))})")
 
     def _check_weights(self, engine: Any) -> None:
@@ -106,7 +116,7 @@ def _place(engine: Any) -> str:
 
 
 def _description(engine: Any) -> str:
-    terms = ", ".join(f"{name} {float(value):g}" for name, value in engine.state.terms.items())
+    terms = ", ".join(f"{name} {value:g}" for name, value in engine.state.readout.numbers().items())
     return f"cases {engine.state.batch.get('case', 'unknown')}: {terms}"
 
 

@@ -163,7 +163,7 @@ class TrainingProgress:
         if self.bar is None or self.bar.disable:
             return
         self.bar.set_description(f"epoch {engine.state.epoch}/{engine.state.max_epochs}", refresh=False)
-        self.bar.set_postfix({n: f"{float(v):.3f}" for n, v in engine.state.terms.items()}, refresh=False)
+        self.bar.set_postfix({n: f"{v:.3f}" for n, v in engine.state.readout.numbers().items()}, refresh=False)
         self.bar.update()
 
     def _close(self, *_: Any) -> None:

@@ -4,6 +4,7 @@ Here: the equations of the paper, each as a function with its number in the docs
 Not here: which of them a method adds, and with which weight (`methods`).
 """
 
+from passion_monai.losses._tensors import check_labels
 from passion_monai.losses.distillation import modality_distillation, pixel_distillation, subset_distillation
 from passion_monai.losses.options import checked_floor, variant_options
 from passion_monai.losses.preference import EpochMean, PreferenceWeights, relative_preference, updated_weights
@@ -26,6 +27,7 @@ __all__ = [
     "PrototypeClassification",
     "SegmentationLoss",
     "auxiliary_losses",
+    "check_labels",
     "checked_floor",
     "class_prototypes",
     "modality_classification",

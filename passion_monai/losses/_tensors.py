@@ -7,9 +7,20 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
-__all__ = ["check_filled", "class_masks", "full_precision", "modality_values", "resize", "select_cases", "settled"]
+from passion_monai.networks.accelerated import interpolation_weights
+from passion_monai.networks.contract import beside, runs_ahead
+
+__all__ = [
+    "check_filled",
+    "check_labels",
+    "class_masks",
+    "full_precision",
+    "modality_values",
+    "resize",
+    "select_cases",
+    "settled",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,7 +71,8 @@ def class_masks(target: Tensor, num_classes: int) -> Tensor:
         ``(B, K, *S)`` bool; exactly one class is true in every voxel.
 
     Raises:
-        ValueError: when the shape is not ``(B, 1, *S)`` or a label is not one of the K classes.
+        ValueError: when the shape is not ``(B, 1, *S)`` or a label is not one of the K classes. On a GPU, whose answer
+            the host does not wait for, the latter is an assertion there.
 
     Example:
         >>> class_masks(torch.tensor([[[0, 2, 2]]]), num_classes=3)[0].int()
@@ -72,14 +84,26 @@ def class_masks(target: Tensor, num_classes: int) -> Tensor:
         raise ValueError(f"target must hold labels of shape (B, 1, *S), got {tuple(target.shape)}")
     classes = torch.arange(num_classes, device=target.device, dtype=target.dtype)
     masks = target == classes.view(1, -1, *[1] * (target.ndim - 2))
-    if int(masks.sum()) != target.numel():
-        found = target.unique()
-        strange = found[~torch.isin(found, classes)].tolist()
+    if runs_ahead(masks.device):
+        torch._assert_async(masks.sum() == target.numel(), f"a label is none of the {num_classes} classes")
+    elif int(masks.sum()) != target.numel():
+        check_labels(target, num_classes)
+    return masks
+
+
+def check_labels(target: Tensor, num_classes: int) -> None:
+    """Raise unless every label, in any dtype and shape, is one of ``0 .. K - 1``.
+
+    Raises:
+        ValueError: naming the labels that are not.
+    """
+    found = target.unique()
+    strange = found[~torch.isin(found, torch.arange(num_classes, device=target.device, dtype=target.dtype))].tolist()
+    if strange:
         raise ValueError(
             f"target holds the labels {strange[:5]}, but num_classes={num_classes} allows only 0 .. {num_classes - 1}: "
             f"map the labels when the data is loaded"
         )
-    return masks
 
 
 def resize(x: Tensor, size: torch.Size) -> Tensor:
@@ -90,12 +114,7 @@ def resize(x: Tensor, size: torch.Size) -> Tensor:
     """
     for axis in range(x.ndim - 1, 1, -1):  # the first axis last: its product is the largest and the most regular
         if x.shape[axis] != size[axis - 2]:
-            weights = F.interpolate(
-                torch.eye(x.shape[axis], dtype=x.dtype, device=x.device)[None],
-                size=size[axis - 2],
-                mode="linear",
-                align_corners=True,
-            )[0]
+            weights = interpolation_weights(x.shape[axis], size[axis - 2], x.dtype, x.device)
             if axis == 4:  # one product for all rows; for images too it would change the rounding of studies/results
                 x = x @ weights
             else:
@@ -148,8 +167,8 @@ class _Settled(torch.autograd.Function):
 
 
 def select_cases(x: Tensor, rows: Tensor) -> Tensor:
-    """``x[rows]`` for a boolean ``rows`` (B,), without a copy when it is all of them."""
-    return x if bool(rows.all()) else x[rows]
+    """``x[rows]`` for a boolean ``rows`` (B,) on the host, without a copy when it is all of them."""
+    return x if bool(rows.all()) else x.index_select(0, beside(rows.nonzero().flatten(), x))
 
 
 def modality_values(
@@ -157,14 +176,16 @@ def modality_values(
     rows: Tensor,
     function: Callable[[T, Tensor], tuple[Tensor, ...]],
     parts: int = 1,
+    device: torch.device | None = None,
 ) -> Tensor:
     """Apply a loss to every modality's prediction and put the values at their case and modality, zero elsewhere.
 
     Args:
         predictions: entry m is made from the cases ``rows[:, m]``, or None when there is none.
-        rows: ``(B, M)`` bool.
+        rows: ``(B, M)`` bool, on the host.
         function: takes a prediction and its rows ``(B,)``, returns ``parts`` tensors ``(b_m,)``.
         parts: how many values it returns.
+        device: where the predictions are; None: the host.
 
     Returns:
         ``(parts, B, M)``.
@@ -179,12 +200,19 @@ def modality_values(
     columns = []
     for m, prediction in enumerate(predictions):
         cases = rows[:, m]
-        column = torch.zeros(parts, len(cases), device=cases.device)
-        if prediction is not None:
-            values = torch.stack(function(prediction, cases))
-            column = column.to(values.dtype).masked_scatter(cases, values)
-        columns.append(column)
+        if prediction is None:
+            columns.append(torch.zeros(parts, len(cases), device=device))
+        else:
+            columns.append(_placed(torch.stack(function(prediction, cases)), cases))
     return torch.stack(columns, dim=2)
+
+
+def _placed(values: Tensor, cases: Tensor) -> Tensor:
+    """Values ``(parts, b)`` of the cases ``(B,)`` bool, zero for the others, ``(parts, B)``."""
+    if bool(cases.all()):
+        return values
+    zeros = values.new_zeros(len(values), len(cases))
+    return zeros.index_copy(1, beside(cases.nonzero().flatten(), values), values)
 
 
 def check_filled(predictions: Sequence[object], name: str, available: Tensor) -> None:

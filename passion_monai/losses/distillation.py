@@ -161,7 +161,8 @@ def modality_distillation(
     _check_options(temperature, direction)
     rows = students(output.presence, output.available)
     size = output.fused.logits.shape[2:] if upsample else None
-    total = torch.zeros(rows.shape, device=rows.device)
+    device = output.fused.logits.device
+    total = torch.zeros(rows.shape, device=device)
     for level, teacher in enumerate(_levels(output.fused)):
         logits = [None if decoded is None else _levels(decoded)[level] for decoded in output.unimodal]
         softened = _softened_teacher(teacher, temperature, floor, size, direction)
@@ -174,7 +175,7 @@ def modality_distillation(
 
             return settled(of, student)
 
-        total = total + level_decay**level * modality_values(logits, rows, divergence)[0]
+        total = total + level_decay**level * modality_values(logits, rows, divergence, device=device)[0]
     return _scale(output.fused.logits.shape[1], temperature, class_mean, temperature_squared) * total
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from passion_monai.losses._tensors import full_precision
+from passion_monai.networks.contract import beside
 
 __all__ = ["EpochMean", "PreferenceWeights", "relative_preference", "updated_weights"]
 
@@ -48,6 +49,7 @@ def relative_preference(distance: Tensor, available: Tensor) -> Tensor:
             f"distance and available must have the same shape (B, M), "
             f"got {tuple(distance.shape)} and {tuple(available.shape)}"
         )
+    available = beside(available, distance)
     distance = torch.where(available, distance, 0)
     mean = distance.sum(dim=1, keepdim=True) / available.sum(dim=1, keepdim=True).clamp(min=1)
     ratio = distance / torch.where(mean > 0, mean, 1)
@@ -111,6 +113,7 @@ class EpochMean(nn.Module):
     @torch.no_grad()
     def observe(self, values: Tensor, available: Tensor) -> None:
         """Add the values ``(B, M)`` of the available modalities ``(B, M)``."""
+        available = beside(available, values)
         self.total += torch.where(available, values, 0).sum(dim=0)
         self.count += available.sum(dim=0)
 
@@ -175,7 +178,7 @@ class PreferenceWeights(nn.Module):
 
     def observe(self, distance: Tensor, available: Tensor) -> None:
         """Add the prototype distances ``(B, M)`` of the available modalities ``(B, M)`` of one iteration."""
-        distance = distance.detach()
+        distance, available = distance.detach(), beside(available, distance)
         self.distance.observe(distance, available)
         self.preference.observe(relative_preference(distance, available), available)
 

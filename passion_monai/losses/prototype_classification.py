@@ -97,7 +97,9 @@ def modality_classification(output: TrainingOutput, target: Tensor) -> Prototype
         return _classify(features, select_cases(masks, cases))
 
     own = [None if unimodal is None else unimodal.features for unimodal in output.unimodal]
-    fused = [output.fused.features[cases] if cases.any() else None for cases in from_fused.unbind(dim=1)]
-    return PrototypeClassification(
-        *modality_values(own, decoded, classify, parts=3) + modality_values(fused, from_fused, classify, parts=3)
-    )
+    fused = [select_cases(output.fused.features, cases) if cases.any() else None for cases in from_fused.unbind(dim=1)]
+    found = [
+        modality_values(predictions, rows, classify, parts=3, device=masks.device)
+        for predictions, rows in ((own, decoded), (fused, from_fused))
+    ]
+    return PrototypeClassification(*found[0] + found[1])

@@ -182,5 +182,5 @@ def modality_prototype_distillation(
         shared = [select_cases(x, cases) for x in (teacher_maps, masks, classes)]
         return settled(lambda features: _map_gap(features, *shared), student.features)
 
-    loss, distance = modality_values(output.unimodal, rows, gap, parts=2)
+    loss, distance = modality_values(output.unimodal, rows, gap, parts=2, device=masks.device)
     return loss, distance

@@ -126,6 +126,7 @@ def auxiliary_losses(output: TrainingOutput, target: Tensor, floor: float = 0.0)
         output.auxiliary,
         output.available,
         lambda logits, cases: (_logit_loss(logits, select_cases(masks, cases), floor),),
+        device=masks.device,
     )
     return losses
 

@@ -50,7 +50,7 @@ class Method(nn.Module):
         """What the teacher sees in this iteration.
 
         Args:
-            available: ``(B, M)`` bool, what the cases have.
+            available: ``(B, M)`` bool on the host, what the cases have.
 
         Returns:
             ``(B, M)`` bool, ``<= available``, no row empty.
@@ -81,7 +81,8 @@ class Method(nn.Module):
         """What this method adds to L_seg.
 
         Args:
-            output: what the training pass computed.
+            output: what the training pass computed; its ``presence`` and ``available`` are on the host, see
+                `passion_monai.networks.beside` for arithmetic with them.
             target: ``(B, 1, *S)``, integer labels.
 
         Returns:

@@ -24,7 +24,7 @@ from passion_monai.losses import (
 )
 from passion_monai.losses.distillation import DIRECTIONS
 from passion_monai.methods.base import Method
-from passion_monai.networks.contract import TrainingOutput
+from passion_monai.networks.contract import TrainingOutput, beside
 
 __all__ = ["Passion"]
 
@@ -166,8 +166,9 @@ class Passion(Method):
             return {"auxiliary": auxiliary_losses(output, target, self.floor).sum(dim=1).mean()}
         with nullcontext() if self.proto else torch.no_grad():
             proto, distance = modality_prototype_distillation(output, target, classes_per_batch=self.classes_per_batch)
-        self.weights.observe(distance, output.available)
-        delta = self._neglected(distance, output.available)
+        available = beside(output.available, distance)
+        self.weights.observe(distance, available)
+        delta = self._neglected(distance, available)
         beta = self.weights.beta
         terms = {}
         if self.pixel:

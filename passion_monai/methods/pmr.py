@@ -10,7 +10,7 @@ from torch import Tensor
 
 from passion_monai.losses import EpochMean, auxiliary_losses, checked_floor, modality_classification
 from passion_monai.methods.base import Method
-from passion_monai.networks.contract import TrainingOutput
+from passion_monai.networks.contract import TrainingOutput, beside
 
 __all__ = ["PMR"]
 
@@ -68,25 +68,38 @@ class PMR(Method):
         self.floor = checked_floor(floor)
         self.register_buffer("epoch", torch.tensor(0))
         self.observed = EpochMean(num_modalities)
+        self._known_epoch: int | None = None
+        self.register_load_state_dict_post_hook(_forget_epoch)
 
     def terms(self, output: TrainingOutput, target: Tensor) -> dict[str, Tensor]:
         """Supervision, prototypical cross-entropy and, in the first epochs, entropy; see `Method.terms`."""
         pce, score, entropy = modality_classification(output, target)
-        several = output.available & (output.available.sum(dim=1, keepdim=True) > 1)
+        several = beside(output.available & (output.available.sum(dim=1, keepdim=True) > 1), score)
         self.observed.observe(score, several)
         slow, fast = balance_weights(score, several)
         terms = {
             "auxiliary": auxiliary_losses(output, target, self.floor).sum(dim=1).mean(),
             "prototype": self.pce_weight * (slow * pce).sum(dim=1).mean(),
         }
-        if int(self.epoch) < self.entropy_epochs:
+        if self._number_of_epoch() < self.entropy_epochs:
             terms["entropy"] = -self.entropy_weight * (fast * entropy).sum(dim=1).mean()
         return terms
+
+    def _number_of_epoch(self) -> int:
+        """The buffer ``epoch``, asked once an epoch: it may be on a GPU."""
+        if self._known_epoch is None:
+            self._known_epoch = int(self.epoch)
+        return self._known_epoch
 
     def end_epoch(self) -> dict[str, Tensor]:
         """Report the epoch's mean ``score`` ``(M,)`` over cases with several modalities, and count the epoch."""
         self.epoch.add_(1)
+        self._known_epoch = None
         return {"score": self.observed.finish()[0]}
+
+
+def _forget_epoch(method: PMR, incompatible: object) -> None:
+    method._known_epoch = None
 
 
 def balance_weights(score: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,10 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from passion_monai.metrics.rows import ScoreRow
 from passion_monai.metrics.table import SubsetTable
+from passion_monai.utils.case_names import file_stem
 
 __all__ = ["PartialScores"]
 
@@ -87,7 +87,7 @@ class PartialScores:
         """Write down a case, all of its subsets and regions at once."""
         table = self._empty()
         table.extend(rows)
-        table.to_csv(self.parts / f"{quote(case, safe=' ')}.csv")
+        table.to_csv(self.parts / f"{file_stem(case)}.csv")
 
     def merge(self, order: Sequence[str]) -> SubsetTable:
         """Write ``scores.csv`` with the cases in this order, and remove the parts.

@@ -11,7 +11,11 @@ import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from passion_monai.data.availability.subsets import MOST_MODALITIES
+from passion_monai.utils.cells import as_cell, from_cell
+from passion_monai.utils.texts import read_text
 
 __all__ = ["FAILED", "METRIC_NAMES", "Header", "ScoreRow", "format_header", "format_rows", "read_rows"]
 
@@ -76,7 +80,7 @@ def format_rows(rows: Iterable[ScoreRow]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
-        writer.writerow([*row[:3], *(f"{value:.6g}" for value in row[3:-2]), *row[-2:]])
+        writer.writerow([*map(as_cell, row[:3]), *(f"{value:.6g}" for value in row[3:-2]), *row[-2:]])
     return text.getvalue()
 
 
@@ -90,19 +94,22 @@ def read_rows(path: str | Path) -> tuple[Header, list[ScoreRow]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"score table {path} does not exist")
-    first, _, body = path.read_text(encoding="utf-8").partition("\n")
+    first, _, body = read_text(path).partition("\n")
     facts = _header(path, first)
     columns, _, body = body.partition("\n")
     if columns.split(",") != list(ScoreRow._fields):
         raise ValueError(f"{path} line 2: expected the columns {','.join(ScoreRow._fields)}, got {columns!r}")
-    rows = [_row(path, number, cells) for number, cells in enumerate(csv.reader(io.StringIO(body)), start=3)]
+    try:
+        rows = [_row(path, number, cells) for number, cells in enumerate(csv.reader(io.StringIO(body)), start=3)]
+    except csv.Error as error:
+        raise ValueError(f"{path} is no table of scores: {error}") from error
     return facts, rows
 
 
 def _header(path: Path, line: str) -> Header:
     try:
         facts = json.loads(line.removeprefix("# "))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         facts = None
     if not (isinstance(facts, dict) and facts.get("format") == FORMAT):
         raise ValueError(f"{path} is not a score table of passion_monai: its first line should name {FORMAT!r}")
@@ -111,15 +118,47 @@ def _header(path: Path, line: str) -> Header:
             f"{path} is a score table of version {facts.get('version')}, this passion_monai reads version {VERSION}: "
             f"evaluate again, or read it with the version of the package that wrote it"
         )
-    try:
-        return Header(list(facts["modalities"]), list(facts["regions"]), str(facts.get("source", "")))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} line 1: expected the lists 'modalities' and 'regions', got {line!r}") from error
+    modalities, regions = (_names(path, facts, key) for key in ("modalities", "regions"))
+    if len(modalities) > MOST_MODALITIES:
+        raise ValueError(
+            f"{path} names {len(modalities)} modalities, at most {MOST_MODALITIES} can be scored by subsets"
+        )
+    return Header(modalities, regions, str(facts.get("source", "")))
+
+
+def _names(path: Path, facts: dict[str, Any], key: str) -> list[str]:
+    names = facts.get(key)
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f"{path} line 1: expected the lists 'modalities' and 'regions', got {str(names)[:200]} as {key}"
+        )
+    if len(set(names)) < len(names):
+        raise ValueError(f"{path} line 1: {key} names something twice: {str(names)[:200]}")
+    return names
 
 
 def _row(path: Path, number: int, cells: list[str]) -> ScoreRow:
     try:
-        case, subset, region, *values, reference, prediction = cells
-        return ScoreRow._make([case, subset, region, *map(float, values), int(reference), int(prediction)])
+        case, subset, region, *values, reference, prediction = [*map(from_cell, cells[:3]), *cells[3:]]
+        row = ScoreRow._make([case, subset, region, *map(float, values), int(reference), int(prediction)])
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} line {number}: not a row of {len(ScoreRow._fields)} scores: {cells}") from error
+    wrong = _impossible(row)
+    if wrong:
+        value = getattr(row, wrong)
+        raise ValueError(f"{path} line {number}: {wrong} cannot be {value:g}; the file was changed: evaluate again")
+    return row
+
+
+def _impossible(row: ScoreRow) -> str:
+    """Name of a value that no score has, empty when all are possible."""
+    if not 0 <= row.dice <= 1:
+        return "dice"  # it is never NaN: two empty masks have 1
+    for name in METRIC_NAMES[1:]:
+        value = getattr(row, name)
+        most = 1.0 if name.startswith("surface_dice") else float("inf")
+        if value == value and not 0 <= value <= most:
+            return name
+    if row.reference_voxels < 0:
+        return "reference_voxels"
+    return "prediction_voxels" if row.prediction_voxels < FAILED else ""

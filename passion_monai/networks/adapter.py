@@ -15,7 +15,7 @@ import torch
 from monai.networks.layers import Conv
 from torch import Tensor, nn
 
-from passion_monai.networks.contract import Decoded, IncompleteSegmenter
+from passion_monai.networks.contract import Decoded, IncompleteSegmenter, beside
 from passion_monai.networks.monai_parts import Parts, cut
 from passion_monai.networks.per_modality import PerModality, keep_only
 
@@ -66,6 +66,7 @@ class MonaiSegmenter(IncompleteSegmenter):
 
     def decode(self, features: list[Tensor], presence: Tensor) -> Decoded:
         """Decode the present modalities, see `IncompleteSegmenter.decode`."""
+        presence = beside(presence, features[0])
         fused: list[Tensor] = []
         for n, fusion in enumerate(self.fusions):
             fused.append(fusion(features[n], presence))

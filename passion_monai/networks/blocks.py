@@ -14,6 +14,7 @@ import torch
 from monai.networks.layers import Norm
 from torch import Tensor, nn
 
+from passion_monai.networks import accelerated
 from passion_monai.networks.contract import capturing
 from passion_monai.networks.convolution import CONVOLUTIONS, in_working_precision
 from passion_monai.networks.fused import BlockOptions, conv_norm_act, norm_act, norm_act_conv
@@ -96,13 +97,19 @@ class ConvNormAct(nn.Module):
         """Norm and activation alone, of what is already convolved."""
         if torch.jit.is_scripting() or capturing():
             return self.act(self.norm(x))
-        return norm_act(x, self._options())
+        return self._norm_act(x)
 
     @torch.jit.unused
     def _fused(self, x: Tensor, channels: Tensor | None) -> Tensor:
         weight = self.conv.weight if channels is None else self.conv.weight.index_select(1, channels)
+        if x.device.type != "cpu":
+            return accelerated.conv_norm_act(x, weight, self.conv.bias, self._options(), self.norm_first)
         function = norm_act_conv if self.norm_first else conv_norm_act
         return function(*in_working_precision(x, weight, self.conv.bias), self._options())
+
+    @torch.jit.unused
+    def _norm_act(self, x: Tensor) -> Tensor:
+        return (norm_act if x.device.type == "cpu" else accelerated.norm_act)(x, self._options())
 
     @torch.jit.unused
     def _options(self) -> BlockOptions:
@@ -153,12 +160,22 @@ class Rise(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample, on a CPU in the layout in which that is several times faster, backward too, and convolve."""
-        if x.dim() != 5 or x.device.type != "cpu":
+        if torch.jit.is_scripting() or capturing():
+            if x.dim() == 5 and x.device.type == "cpu":
+                x = x.contiguous(memory_format=torch.channels_last_3d)
             return self[1](self[0](x))
-        risen = self[0](x.contiguous(memory_format=torch.channels_last_3d))
-        if not torch.jit.is_scripting() and not capturing() and risen.requires_grad:
+        return self[1](self._risen(x))
+
+    @torch.jit.unused
+    def _risen(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return accelerated.upsample(x)
+        if x.dim() != 5:
+            return self[0](x)  # type: ignore[no-any-return]
+        risen: Tensor = self[0](x.contiguous(memory_format=torch.channels_last_3d))
+        if risen.requires_grad:
             risen.register_hook(_channels_last)
-        return self[1](risen)
+        return risen
 
 
 def _channels_last(gradient: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from monai.networks.layers import Conv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from passion_monai.networks.contract import beside
 from passion_monai.networks.per_modality import PerModality
 
 __all__ = ["ChannelCrossAttention"]
@@ -41,15 +42,16 @@ class ChannelCrossAttention(nn.Module):
         Args:
             query: fused map ``(B, C, *S)``.
             modalities: ``(B, P, C, *S)``, finite everywhere.
-            presence: ``(B, M)`` bool, at least one true in each row.
+            presence: ``(B, M)`` bool, best on the host, at least one true in each row.
             kept: which modalities ``modalities`` holds ``(P,)``; None: all.
 
         Returns:
             ``(B, C, *S)``.
         """
-        query = self.first(query, _of_all(modalities, presence, kept), presence)
+        absent = beside(~presence, query)
+        query = self.first(query, _of_all(modalities, presence, kept), presence, absent)
         refreshed = self.refresh(modalities.flatten(0, 1)).unflatten(0, modalities.shape[:2])
-        return self.second(query, _of_all(refreshed, presence, kept), presence)
+        return self.second(query, _of_all(refreshed, presence, kept), presence, absent)
 
 
 def _of_all(modalities: Tensor, presence: Tensor, kept: Tensor | None) -> Tensor:
@@ -68,12 +70,12 @@ class _Layer(nn.Module):
         self.out = nn.Sequential(_Embedding(spatial_dims, channels), nn.Dropout(dropout))
         self.bottleneck = _InvertedBottleneck(spatial_dims, channels)
 
-    def forward(self, query: Tensor, modalities: Tensor, presence: Tensor) -> Tensor:
+    def forward(self, query: Tensor, modalities: Tensor, presence: Tensor, absent: Tensor) -> Tensor:
         keys, values = self.keys_values(modalities, presence)
         keys, values = keys.flatten(3).flatten(1, 2), values.flatten(3).flatten(1, 2)  # (B, M * C, V)
-        absent = ~presence.repeat_interleave(modalities.shape[2], dim=1)
         scores = self.query(query).flatten(2) @ keys.transpose(1, 2) * keys.shape[2] ** -0.5
-        weights = scores.masked_fill(absent.unsqueeze(1), float("-inf")).softmax(dim=2)
+        hidden = absent.repeat_interleave(modalities.shape[2], dim=1).unsqueeze(1)  # (B, 1, M * C)
+        weights = scores.masked_fill(hidden, float("-inf")).softmax(dim=2)
         query = query + self.out((weights @ values).reshape(query.shape))
         return self.bottleneck(query)
 

@@ -3,6 +3,10 @@
 A uni-modal prediction is nothing but decoding the same features with a one-hot presence, so self-distillation, the
 evaluation of every modality subset and plain inference all use the same two calls. Tensor letters: ``B`` cases,
 ``M`` modalities, ``K`` classes, ``C`` channels, ``*S`` two or three spatial axes, ``L`` levels (0 is the finest).
+
+Which modalities are there decides what runs, so availability and presence stay on the host: asked of a tensor on a GPU,
+each such question would make the host wait until the GPU has done all its work. Where arithmetic needs them on the
+device, `beside` copies them there without waiting.
 """
 
 from collections.abc import Sequence
@@ -11,7 +15,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Decoded", "IncompleteSegmenter", "SubsetStudents", "TrainingOutput", "capturing", "students"]
+__all__ = [
+    "Decoded",
+    "IncompleteSegmenter",
+    "SubsetStudents",
+    "TrainingOutput",
+    "beside",
+    "capturing",
+    "on_host",
+    "runs_ahead",
+    "students",
+]
 
 
 class Decoded(NamedTuple):
@@ -51,8 +65,8 @@ class TrainingOutput(NamedTuple):
             batch order, or ``None`` when there is no such case; an empty list unless the method asks for it.
         auxiliary: entry m holds the logits ``(b_m, K, *S)`` of the weight-shared decoder for the cases
             ``available[:, m]`` in batch order, or ``None`` when there is none; an empty list unless asked for.
-        presence: ``(B, M)`` bool, what the teacher saw.
-        available: ``(B, M)`` bool, what the cases have.
+        presence: ``(B, M)`` bool on the host, what the teacher saw.
+        available: ``(B, M)`` bool on the host, what the cases have.
         subsets: the students that the method drew, a case's first in the first entry, its second in the second, and so
             on; empty unless the method asks for them.
     """
@@ -122,7 +136,7 @@ class IncompleteSegmenter(nn.Module):
 
         Args:
             x: images ``(B, M, *S)``; channels that are not available may hold anything, NaN included.
-            available: ``(B, M)`` bool.
+            available: ``(B, M)`` bool, best on the host.
 
         Returns:
             Level l: ``(B, M, C_l, *S_l)``, exactly zero where a modality is not available.
@@ -134,7 +148,8 @@ class IncompleteSegmenter(nn.Module):
 
         Args:
             features: what `encode` returned.
-            presence: ``(B, M)`` bool, a subset of what was available, at least one modality in every row.
+            presence: ``(B, M)`` bool, best on the host, a subset of what was available, at least one modality in every
+                row.
         """
         raise NotImplementedError
 
@@ -158,6 +173,7 @@ class IncompleteSegmenter(nn.Module):
         """
         if presence is None:
             presence = ~x.isnan().flatten(2).all(dim=2)
+        presence = on_host(presence)
         self.check(x, presence)
         return self.decode(self.encode(x, presence), presence).logits
 
@@ -209,6 +225,21 @@ def capturing() -> bool:
         return False
     else:  # TorchScript leaves only a literal else branch uncompiled
         return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def on_host(mask: Tensor) -> Tensor:
+    """``mask`` on the CPU, where it can be asked without waiting for a device; as it is while a graph is captured."""
+    return mask if capturing() else mask.cpu()
+
+
+def beside(mask: Tensor, x: Tensor) -> Tensor:
+    """``mask`` (or an index) on the device of ``x``, without waiting for it."""
+    return mask if mask.device == x.device else mask.to(x.device, non_blocking=runs_ahead(x.device))
+
+
+def runs_ahead(device: torch.device) -> bool:
+    """Whether a host can launch work, and copies, on this device and go on: CUDA, and PyTorch's device without data."""
+    return device.type == "cuda" or device.type == "meta"
 
 
 def _bracketed(numbers: list[int]) -> str:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from passion_monai.networks import accelerated
 from passion_monai.networks.contract import capturing
 
 __all__ = [
@@ -59,18 +60,24 @@ def convolve(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
     return _Convolution.apply(*tensors, conv.stride[0], conv.padding_mode == "reflect")
 
 
+def _on_any_device(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
+    if x.device.type == "cpu":
+        return convolve(conv, x)
+    return accelerated.convolve(x, conv.weight, conv.bias, conv.stride[0], conv.padding_mode == "reflect")
+
+
 class _Conv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if torch.jit.is_scripting() or capturing():
             return self._conv_forward(x, self.weight, self.bias)
-        return convolve(self, x)
+        return _on_any_device(self, x)
 
 
 class _Conv3d(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         if torch.jit.is_scripting() or capturing():
             return self._conv_forward(x, self.weight, self.bias)
-        return convolve(self, x)
+        return _on_any_device(self, x)
 
 
 # By spatial dimensions: `torch.nn`'s layers, computed by `convolve` unless a graph is captured.

@@ -6,7 +6,7 @@ the normalised values, nor the padded input are kept; the output itself is the n
 numbers, same time, a third of the memory (measured in ``docs/performance.md``).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,19 +14,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from passion_monai.networks.convolution import convolution, convolution_gradients, plain_precision
+from passion_monai.networks.options import CONSTANT, BlockOptions
 
 __all__ = ["BlockOptions", "conv_norm_act", "norm_act", "norm_act_conv"]
-
-CONSTANT = 1e-5  # a channel is constant when its variance is below twice this part of the norm's epsilon
-
-
-class BlockOptions(NamedTuple):
-    """What a block's layers were made with: stride and padding, the norm's epsilon, the activation's slope."""
-
-    stride: int = 1
-    reflect: bool = True
-    eps: float = 1e-5
-    slope: float = 0.2
 
 
 def conv_norm_act(x: Tensor, weight: Tensor, bias: Tensor, options: BlockOptions) -> Tensor:

@@ -24,7 +24,7 @@ from passion_monai.networks.blocks import (
     initialise,
 )
 from passion_monai.networks.channel_attention import ChannelCrossAttention
-from passion_monai.networks.contract import Decoded, IncompleteSegmenter
+from passion_monai.networks.contract import Decoded, IncompleteSegmenter, beside
 from passion_monai.networks.convolution import CONVOLUTIONS
 from passion_monai.networks.per_modality import PerModality, input_channels, keep_only, seen_modalities
 from passion_monai.networks.transformer import TransformerBlock
@@ -132,7 +132,7 @@ class M2FTrans(IncompleteSegmenter):
         volume = torch.cat([volume, fusion], dim=1) + self._resized(self.position, volume)
         tokens = volume.flatten(3).transpose(2, 3)  # (B, M + 1, N, D)
         N = tokens.shape[2]
-        mask = attention_mask(presence, N)
+        mask = attention_mask(beside(presence, volume), N)
         tokens = tokens.flatten(1, 2)
         attention = self.transformer[0].attention(tokens, M * N, mask)  # type: ignore[operator]
         weights = attention.sum(dim=(1, 2))[:, : M * N].detach()

@@ -4,14 +4,24 @@ Under the paper's missing rates about half of all (case, modality) pairs are abs
 exactly: an absent pair is never touched by arithmetic, and its features are zero.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from passion_monai.networks.contract import capturing
+from passion_monai.networks.contract import beside, capturing
 
-__all__ = ["PerModality", "input_channels", "keep_only", "seen_modalities"]
+__all__ = [
+    "PerModality",
+    "idle_together",
+    "input_channels",
+    "keep_only",
+    "seen_modalities",
+    "with_zero_gradients",
+]
 
 
 def keep_only(features: Tensor, keep: Tensor) -> Tensor:
@@ -19,7 +29,7 @@ def keep_only(features: Tensor, keep: Tensor) -> Tensor:
 
     Args:
         features: ``(B, ...)`` or ``(B, M, ...)``.
-        keep: ``(B,)`` or ``(B, M)`` bool.
+        keep: ``(B,)`` or ``(B, M)`` bool, on any device.
 
     Returns:
         Tensor shaped like ``features``.
@@ -29,7 +39,7 @@ def keep_only(features: Tensor, keep: Tensor) -> Tensor:
         tensor([[1., 0.]])
     """
     dropped = ~keep.reshape(list(keep.shape) + [1] * (features.dim() - keep.dim()))
-    return features.masked_fill(dropped, 0.0)
+    return features.masked_fill(beside(dropped, features), 0.0)
 
 
 def seen_modalities(features: list[Tensor], presence: Tensor) -> tuple[list[Tensor], Tensor | None]:
@@ -37,11 +47,11 @@ def seen_modalities(features: list[Tensor], presence: Tensor) -> tuple[list[Tens
 
     Args:
         features: levels ``(B, M, C_l, *S_l)``.
-        presence: ``(B, M)`` bool, true somewhere.
+        presence: ``(B, M)`` bool, best on the host, true somewhere.
 
     Returns:
-        levels ``(B, P, C_l, *S_l)``, and which modalities they hold ``(P,)``, or None when it is all of them, as it is
-        while a graph is captured.
+        levels ``(B, P, C_l, *S_l)``, and which modalities they hold ``(P,)`` on their device, or None when it is all of
+        them, as it is while a graph is captured.
 
     Example:
         >>> levels, kept = seen_modalities([torch.ones(1, 3, 2)], torch.tensor([[True, False, True]]))
@@ -50,16 +60,18 @@ def seen_modalities(features: list[Tensor], presence: Tensor) -> tuple[list[Tens
     """
     if torch.jit.is_scripting() or capturing():
         return [keep_only(level, presence) for level in features], None
-    kept = presence.any(dim=0).nonzero().flatten()
-    if len(kept) == presence.shape[1]:
+    found = presence.any(dim=0).nonzero().flatten()
+    kept = None if len(found) == presence.shape[1] else beside(found, features[0])
+    if kept is None:
         selected = features
-    elif len(kept) == 1:
-        selected = [level.narrow(1, int(kept), 1) for level in features]
+    elif len(found) == 1:
+        selected = [level.narrow(1, int(found), 1) for level in features]
     else:
         selected = [level.index_select(1, kept) for level in features]
-    if not bool(presence[:, kept].all()):
-        selected = [keep_only(level, presence[:, kept]) for level in selected]
-    return selected, kept if len(kept) < presence.shape[1] else None
+    if not bool(presence[:, found].all()):
+        shown = beside(presence[:, found], features[0])
+        selected = [keep_only(level, shown) for level in selected]
+    return selected, kept
 
 
 def input_channels(kept: Tensor | None, channels: int) -> Tensor | None:
@@ -80,8 +92,8 @@ class PerModality(nn.Module):
     While a graph is captured (``torch.export``, ``torch.compile``, tracing) nothing may depend on data: then every
     module runs on zero-filled input, and its output is masked; the result is the same.
 
-    In training, a modality that no case of the batch has still gets a gradient of exactly zero (its parameters enter
-    times zero), because DDP waits for every gradient and AdamW skips parameters without one.
+    In training, a modality that no case of the batch has still gets a gradient of exactly zero, because DDP waits for
+    every gradient and AdamW skips parameters without one. Inside `idle_together` that is done once, by its caller.
 
     Args:
         branches: M modules, each from ``(b, C, *S)`` to a list of levels ``(b, C_l, *S_l)``.
@@ -99,13 +111,14 @@ class PerModality(nn.Module):
     def __init__(self, branches: Iterable[nn.Module]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
+        self._ran: set[int] | None = None
 
     def forward(self, x: Tensor, available: Tensor) -> list[Tensor]:
         """Run the modules.
 
         Args:
             x: ``(B, M, C, *S)``; entries that are not available may hold anything.
-            available: ``(B, M)`` bool, true somewhere.
+            available: ``(B, M)`` bool, best on the host, true somewhere.
 
         Returns:
             Level l: ``(B, M, C_l, *S_l)``, zero where not available.
@@ -121,6 +134,8 @@ class PerModality(nn.Module):
         for m, branch in enumerate(self.branches):
             levels: list[Tensor] = []
             if rows[m].numel() > 0:
+                if rows[m].numel() < x.shape[0]:
+                    rows[m] = beside(rows[m], x)
                 levels = branch(_take(x[:, m], rows[m]))
                 template = levels
             found.append(levels)
@@ -128,7 +143,7 @@ class PerModality(nn.Module):
             raise ValueError("no case has any modality: available is false everywhere")
         zeros = [level.new_zeros([x.shape[0]] + list(level.shape[1:])) for level in template]  # noqa: RUF005
         if not torch.jit.is_scripting() and self.training and torch.is_grad_enabled():
-            zeros[0] = self._with_idle(zeros[0], [len(levels) == 0 for levels in found])
+            zeros[0] = self._with_idle(zeros[0], [len(levels) > 0 for levels in found])
         stacked: list[Tensor] = []
         for n, zero in enumerate(zeros):
             stacked.append(torch.stack([_place(found[m], n, rows[m], zero) for m in range(len(found))], dim=1))
@@ -145,13 +160,66 @@ class PerModality(nn.Module):
         return stacked
 
     @torch.jit.unused
-    def _with_idle(self, zero: Tensor, idle: list[bool]) -> Tensor:
-        """Add zero times every parameter of the idle branches."""
-        for branch, skipped in zip(self.branches, idle, strict=True):
-            if skipped:
-                for parameter in branch.parameters():
-                    zero = zero + 0.0 * parameter.sum()
-        return zero
+    def _with_idle(self, zero: Tensor, ran: list[bool]) -> Tensor:
+        """``zero``, from which the idle branches get a gradient of zero; or note for later which branches ran."""
+        busy = {m for m, done in enumerate(ran) if done}
+        if self._ran is not None:
+            self._ran |= busy
+            return zero
+        return with_zero_gradients(zero, self._parameters_except(busy))
+
+    @torch.jit.unused
+    def _parameters_except(self, busy: set[int]) -> list[nn.Parameter]:
+        idle = [branch for m, branch in enumerate(self.branches) if m not in busy]
+        return [p for branch in idle for p in branch.parameters() if p.requires_grad]
+
+
+@contextmanager
+def idle_together(network: nn.Module) -> Iterator[Callable[[], list[nn.Parameter]]]:
+    """Leave it to the caller to give parameters that never ran their gradient of zero, once for all of a step's calls.
+
+    Yields:
+        a function that lists these parameters, of every `PerModality` in the network.
+
+    Example:
+        >>> modules = PerModality([nn.Identity()])
+        >>> with idle_together(modules) as idle:
+        ...     parameters = idle()
+    """
+    parts = [part for part in network.modules() if isinstance(part, PerModality)]
+    for part in parts:
+        part._ran = set()
+    try:
+        yield lambda: [p for part in parts for p in part._parameters_except(part._ran or set())]
+    finally:
+        for part in parts:
+            part._ran = None
+
+
+def with_zero_gradients(x: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
+    """``x``, whose backward pass also gives every parameter a gradient of exactly zero."""
+    return _ZeroGradients.apply(x, *parameters) if parameters else x
+
+
+class _ZeroGradients(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
+        ctx.like = [(p.shape, p.dtype, p.device) for p in parameters]
+        return x.view_as(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        """One block of zeros for all parameters of a kind."""
+        sizes: dict[tuple[torch.dtype, torch.device], int] = {}
+        for shape, *kind in ctx.like:
+            sizes[tuple(kind)] = sizes.get(tuple(kind), 0) + shape.numel()
+        zeros = {kind: torch.zeros(size, dtype=kind[0], device=kind[1]) for kind, size in sizes.items()}
+        pieces = {
+            kind: iter(block.split([shape.numel() for shape, *own in ctx.like if tuple(own) == kind]))
+            for kind, block in zeros.items()
+        }
+        return gradient, *(next(pieces[tuple(kind)]).view(shape) for shape, *kind in ctx.like)
 
 
 def _take(x: Tensor, rows: Tensor) -> Tensor:

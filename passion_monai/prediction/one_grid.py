@@ -10,8 +10,11 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.images import placed_image
 from passion_monai.data.scans import Scan, coverage, read_channels, read_scan, register_rigid, resampled, same_grid
 from passion_monai.prediction.requests import Request
+from passion_monai.utils.files import whole_file
 from passion_monai.utils.messages import nearest
 
 __all__ = ["Harmonised", "harmonised", "read_request"]
@@ -34,7 +37,8 @@ class Harmonised:
         paths = {}
         for name, scan in self.scans.items():
             paths[name] = str(folder / f"{name}.nii")
-            nibabel.save(nibabel.Nifti1Image(scan.image, scan.affine), paths[name])
+            with whole_file(paths[name]) as draft:
+                draft.write_bytes(placed_image(scan.image, scan.affine, self.scans[self.reference].frame).to_bytes())
         return paths
 
 
@@ -48,13 +52,23 @@ def read_request(
         ValueError: see `read_scan` and `read_channels`, or when nothing of ``only`` is in the file.
     """
     if not request.channels:
-        return {name: read_scan(path, spatial_dims) for name, path in request.files.items()}
+        return {name: _read(path, name, spatial_dims) for name, path in request.files.items()}
     found = read_channels(request.files["image"], request.channels, modalities)
     wanted = only.split("+") if only else modalities
     scans = {name: found[name] for name in modalities if name in found and name in wanted}
     if not scans:
         raise ValueError(f"{request.files['image']}: its channels {', '.join(wanted)} are empty")
     return scans
+
+
+def _read(path: str, name: str, spatial_dims: int) -> Scan:
+    """A file, or one channel of a 4-D file as a data set's layout names it (``all.nii.gz#2``)."""
+    file, channel = file_and_channel(path)
+    if channel is None or Path(path).exists():
+        return read_scan(path, spatial_dims)
+    others = nibabel.load(file).shape[-1]  # type: ignore[attr-defined]
+    names = [name if number == channel else f"channel {number}" for number in range(others)]
+    return replace(read_channels(file, names, names)[name], path=path)
 
 
 def harmonised(

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from monai.bundle import ConfigParser
 
-from passion_monai.checkpoints import load_weights
-from passion_monai.checkpoints.settings import load_settings
+from passion_monai.checkpoints import check_model, load_weights, reading_choices
+from passion_monai.engines.windows import check_window
+from passion_monai.utils.errors import best_error
 from passion_monai.utils.messages import nearest
 
 __all__ = ["InferenceBundle"]
@@ -62,7 +63,9 @@ class InferenceBundle:
         Raises:
             ValueError: when the model is no checkpoint, or one of another architecture.
         """
-        self.network = load_weights(self._parsed("network"), self.model).eval()
+        network = self._parsed("network")
+        check_window(network, self._parsed("roi_size"))
+        self.network = load_weights(network, self.model).eval()
         self.inferer = self._parsed("inferer")
 
     def predict(self, item: Mapping[str, Any], output_dir: Path) -> None:
@@ -72,7 +75,10 @@ class InferenceBundle:
             item: ``case`` and a path per modality, all on one grid.
             output_dir: where to.
         """
-        self.parser["output_dir"] = str(output_dir)
+        known: Any = self.parser.config
+        for name in ("output_dir", "draft_dir"):
+            if name in known:
+                self.parser[name] = str(output_dir)
         preprocessing, postprocessing = self._parsed("preprocessing"), self._parsed("postprocessing")
         data = preprocessing(dict(item))
         with torch.no_grad():
@@ -111,12 +117,10 @@ class InferenceBundle:
         try:
             return self.parser.get_parsed_content(name)
         except RuntimeError as error:  # MONAI's config machinery hides what a user can understand
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            if isinstance(cause, (ValueError, TypeError, FileNotFoundError)):
-                raise cause from error
-            raise
+            best = best_error(error)
+            if best is None:
+                raise
+            raise best from error
 
     def _check_model(self) -> None:
         if not self.model.is_file():
@@ -124,14 +128,14 @@ class InferenceBundle:
                 f"the bundle {self.root} has no model, {self.model} does not exist: train one (python -m monai.bundle "
                 f"run training --config_file {self.root}/configs/train.json --dataset_dir CASES), or name one: --model"
             )
-        settings = load_settings(self.model)
-        for name, own in (("modalities", self.modalities), ("classes", self.classes)):
-            theirs = settings.get(name, own)
-            if list(theirs) != own:
-                raise ValueError(
-                    f"{self.model} was trained with the {name} {', '.join(theirs)}, the bundle {self.root.name} "
-                    f"has {', '.join(own)}: choose the bundle it was trained with"
-                )
+        check_model(self.model, f"the bundle {self.root.name}", **self.used_with)
+
+    @property
+    def used_with(self) -> dict[str, Any]:
+        """What a model must have been trained with, to be used here."""
+        own = {"modalities": self.modalities, "classes": self.classes, "spatial_dims": self.spatial_dims}
+        reading = reading_choices(self._parsed("preprocessing"))
+        return {**own, "spacing": self._parsed("spacing"), "reading": reading}
 
 
 def _locate(folder: Path) -> tuple[Path, Path]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
+import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from passion_monai.utils.files import whole_file
+from passion_monai.utils.files import file_sha256, parse_json, whole_files
 from passion_monai.utils.messages import few
+from passion_monai.utils.names import safe_file_name, safe_name
 
-__all__ = ["Outputs", "plan_outputs"]
+__all__ = ["Outputs", "is_finished", "plan_outputs", "planned_in", "refuse_existing"]
 
 ENDINGS = (".nii.gz", ".nii")
+MADE_BY = ("model", "bundle", "versions", "options")  # what a record says of how a label map was made
 
 
 @dataclass(frozen=True)
@@ -25,16 +31,35 @@ class Outputs:
     record: Path
     maps: dict[str, Path]
 
-    def collect(self, folder: Path, case: str) -> None:
-        """Take what a bundle's postprocessing wrote for ``case``; every file appears whole or not at all."""
-        for postfix, path in {"seg": self.labels, **self.maps}.items():
-            with whole_file(path) as draft:
-                _copy(folder / f"{case}_{postfix}.nii.gz", draft, path.name.endswith(".gz"))
+    def collect(self, made: Mapping[str, Path], facts: Mapping[str, Any] | None) -> None:
+        """Put the files of a case in place, all or none of them.
+
+        The record goes first and names the label map by its hash: whatever stops a run in between, a label map never
+        lies there without its record, and the next run sees that the record has none.
+
+        Args:
+            made: postfix (``seg`` for the label map) to a file that a bundle's postprocessing wrote, as ``.nii.gz``.
+            facts: what the record says; None for no record.
+
+        Raises:
+            NotWrittenError: when the disk cannot take them; nothing of them is left then.
+        """
+        pairs = [(made[postfix], path) for postfix, path in self.maps.items()] + [(made["seg"], self.labels)]
+        records = [] if facts is None else [self.record]
+        with whole_files([*records, *(path for _, path in pairs)]) as drafts:
+            for (source, path), draft in zip(pairs, drafts[len(records) :], strict=True):
+                _copy(source, draft, path.name.endswith(".gz"))
+            if facts is not None:
+                known = {**facts, "output_sha256": file_sha256(drafts[-1])}
+                drafts[0].write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def files(self) -> list[Path]:
+        """All of them."""
+        return [self.labels, self.record, *self.maps.values()]
 
 
-def plan_outputs(
-    output: str, cases: Sequence[str], single: bool, postfixes: Sequence[str], overwrite: bool
-) -> list[Outputs]:
+def plan_outputs(output: str, cases: Sequence[str], single: bool, postfixes: Sequence[str]) -> list[Outputs]:
     """The files of every case, after making sure that they can be written.
 
     Args:
@@ -42,10 +67,9 @@ def plan_outputs(
         cases: their names.
         single: a case was named, not a folder of cases.
         postfixes: of the maps beside the label map.
-        overwrite: replace results that are there.
 
     Raises:
-        ValueError: when ``output`` is of the wrong kind or holds results already, or two cases share a name.
+        ValueError: when ``output`` is of the wrong kind, or a case has a name that cannot be that of a file.
         PermissionError: when it cannot be written.
     """
     path = Path(output).expanduser().absolute()
@@ -53,24 +77,85 @@ def plan_outputs(
         ending = next((end for end in ENDINGS if path.name.endswith(end)), None)
         if ending is None or path.is_dir():
             raise ValueError(f"--output {output} must be a file ending in {' or '.join(ENDINGS)} for a single case")
-        stems = [path.with_name(path.name.removesuffix(ending))]
-        plans = [_outputs(stems[0], "", ending, postfixes)]
+        stem = path.with_name(path.name.removesuffix(ending))
+        plans = [_outputs(stem, "", ending, postfixes, "--output")]
         folder = path.parent
     else:
         if path.is_file() or path.name.endswith(ENDINGS):
             raise ValueError(f"--output {output} must be a folder for a folder of cases, not a file")
-        plans = [_outputs(path / case, "_seg", ENDINGS[0], postfixes) for case in cases]
+        plans = planned_in(path, cases, "seg", postfixes)
         folder = path
-    there = [str(p) for plan in plans for p in (plan.labels, plan.record, *plan.maps.values()) if p.exists()]
-    if there and not overwrite:
-        raise ValueError(f"{few(there)} exists already: choose another --output, or replace it with --overwrite")
     _check_writable(folder)
     return plans
 
 
-def _outputs(stem: Path, postfix: str, ending: str, postfixes: Sequence[str]) -> Outputs:
+def planned_in(folder: Path, cases: Sequence[str], postfix: str, maps: Sequence[str] = ()) -> list[Outputs]:
+    """The files of every case in one folder, and never elsewhere.
+
+    Raises:
+        ValueError: when a case or the postfix has a name that cannot be a part of a file's.
+    """
+    safe_name(postfix, "--output_postfix")
+    return [_outputs(folder / safe_name(case, "case"), f"_{postfix}", ENDINGS[0], maps, "case") for case in cases]
+
+
+def refuse_existing(outputs: Sequence[Outputs], option: str = "--output") -> None:
+    """Keep results that are there.
+
+    Raises:
+        ValueError: when there are some.
+    """
+    there = [str(path) for plan in outputs for path in plan.files if os.path.lexists(path)]
+    if there:
+        raise ValueError(f"{few(there)} exists already: choose another {option}, or replace it with --overwrite true")
+
+
+def is_finished(output: Outputs, facts: Mapping[str, Any], inputs: Mapping[str, str]) -> bool | None:
+    """Whether a former run made exactly what is asked for now; None when it began, and was stopped before its end.
+
+    Args:
+        output: the files of a case.
+        facts: ``model``, ``bundle``, ``versions`` and ``options`` of the record that would be written now.
+        inputs: modality to file, of the scans that would be read now.
+    """
+    record = _record(output.record)
+    if record is None:
+        return False
+    made = {name: record.get(name) for name in MADE_BY} == json.loads(json.dumps({n: facts.get(n) for n in MADE_BY}))
+    read = {name: _absolute(found.get("file", "")) for name, found in record["inputs"].items()}
+    since = output.record.stat().st_mtime
+    same = made and read == {name: _absolute(path) for name, path in inputs.items()}
+    if not same or any(_changed(path) > since for path in read.values()):
+        return False
+    if not output.labels.exists():
+        return None
+    return all(path.is_file() for path in output.files) and record["output_sha256"] == file_sha256(output.labels)
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """A record of this package; None when there is none, or it is something else."""
+    try:
+        found = parse_json(path.read_bytes(), path)
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(found, dict) and isinstance(found.get("inputs"), dict) and "output_sha256" in found
+    return found if whole and all(isinstance(one, dict) for one in found["inputs"].values()) else None
+
+
+def _absolute(path: Any) -> Path:
+    """A scan's file or folder; ``all.nii.gz#2`` is the third channel of a file."""
+    return Path(re.sub(r"#[0-9]+$", "", str(path))).absolute()
+
+
+def _changed(path: Path) -> float:
+    """When a scan was changed last; of a DICOM folder, when its newest file was."""
+    files = [path, *(path.iterdir() if path.is_dir() else ())]
+    return max((one.stat().st_mtime for one in files if one.exists()), default=float("inf"))
+
+
+def _outputs(stem: Path, postfix: str, ending: str, postfixes: Sequence[str], what: str) -> Outputs:
     def named(suffix: str) -> Path:
-        return stem.with_name(stem.name + suffix)
+        return stem.with_name(safe_file_name(stem.name + suffix, what))
 
     maps = {name: named(f"_{name}{ending}") for name in postfixes}
     return Outputs(named(f"{postfix}{ending}"), named(f"{postfix}.json"), maps)

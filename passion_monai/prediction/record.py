@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ import numpy as np
 import torch
 
 import passion_monai
-from passion_monai.checkpoints import load_settings
-from passion_monai.reports.reliability import read_reliability, reliability_warnings
-from passion_monai.utils.files import file_sha256, read_json_object, whole_file
+from passion_monai.checkpoints import check_model, load_settings
+from passion_monai.reports.reliability import DEMO, is_synthetic, read_reliability, reliability_warnings
+from passion_monai.utils.files import file_sha256, read_json_object
 
 __all__ = ["USE", "Prediction", "Predictor", "dice_line", "label_volumes"]
 
@@ -43,10 +42,10 @@ class Prediction:
         """What a reader of the label map should know, in sentences."""
         return list(self.facts["warnings"])
 
-    def write(self, path: str | Path) -> None:
-        """Write the JSON file."""
-        with whole_file(path) as draft:
-            draft.write_text(json.dumps({**self.facts, "use": USE}, indent=2) + "\n", encoding="utf-8")
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the JSON file says; `Outputs.collect` writes it together with the label map."""
+        return dict(self.facts)
 
 
 class Predictor:
@@ -59,6 +58,12 @@ class Predictor:
         labels: value of every class in a label map.
         intended_for: whom the bundle is made for, in words.
         options: the choices made for this run, JSON values.
+        used_with: what the model must have been trained with, as ``modalities``, ``spacing``, ``reading``: see
+            `check_model`.
+
+    Raises:
+        FileNotFoundError: when there is no model.
+        ValueError: when it was trained in another way, or is damaged.
     """
 
     def __init__(
@@ -69,11 +74,18 @@ class Predictor:
         labels: Sequence[int],
         intended_for: str = "",
         options: Mapping[str, Any] | None = None,
+        used_with: Mapping[str, Any] | None = None,
     ) -> None:
         self.model, self.classes, self.labels = Path(model), list(classes), list(labels)
+        if not self.model.is_file():
+            raise FileNotFoundError(f"no checkpoint at {model}: train first, or name an existing file")
+        settings = check_model(model, f"the bundle {Path(bundle_root).absolute().name}", **(used_with or {}))
+        self.demo = bool(settings.get("demo"))
+        self.use = use_of(self.demo, intended_for)
         self.facts = model_facts(model, bundle_root)
         self.facts |= {} if options is None else {"options": dict(options)}
-        self.facts |= {"intended_for": intended_for}
+        self.facts |= {"demo": self.demo, "intended_for": "" if self.demo else intended_for}
+        self.facts |= {"use": f"{DEMO} {USE}" if self.demo else USE}
 
     def describe(
         self,
@@ -98,7 +110,8 @@ class Predictor:
             maps: further maps, by name.
             warnings: what was found on the way.
         """
-        row, doubts = trust(self.model, subset)
+        row, doubts = trust(self.model, subset, self.demo)
+        doubts = [DEMO, *warnings] if self.demo else [*warnings, *doubts]
         facts = {
             "case": case,
             "output": str((output or labels).absolute()),
@@ -110,7 +123,7 @@ class Predictor:
             "inputs": {name: dict(found) for name, found in inputs.items()},
             **self.facts,
             "reliability": row,
-            "warnings": [*warnings, *doubts],
+            "warnings": doubts,
         }
         return Prediction(case, subset, facts)
 
@@ -136,20 +149,31 @@ def model_facts(model: str | Path, bundle_root: str | Path) -> dict[str, Any]:
     }
 
 
-def trust(model: str | Path, subset: str) -> tuple[dict[str, Any] | None, list[str]]:
+def use_of(demo: bool, intended_for: str) -> str:
+    """What a prediction is for, in words; that of a demo model for nothing."""
+    if demo:
+        return f"{DEMO} {USE}"
+    return f"Made for {intended_for}. {USE}" if intended_for else USE
+
+
+def trust(model: str | Path, subset: str, demo: bool = False) -> tuple[dict[str, Any] | None, list[str]]:
     """The reliability card's row of a subset, and what to warn about.
 
     Args:
         model: the card lies beside it.
         subset: modalities joined by ``+``, in the bundle's order.
+        demo: the model was trained on synthetic images: whatever the card says, nothing is supported.
     """
     try:
         card = read_reliability(model)
         if card is None:
             raise ValueError("the model has no reliability card (its evaluation writes one)")
-        return {"data": card.get("data", ""), **card["subsets"][subset]}, reliability_warnings(card, subset)
+        row = {"data": card.get("data", ""), "synthetic": demo or is_synthetic(card), **card["subsets"][subset]}
+        if row["synthetic"]:
+            row["regions"] = {name: {**scores, "supported": False} for name, scores in row["regions"].items()}
+        return row, reliability_warnings(card, subset)
     except (ValueError, KeyError) as error:
-        return None, [f"{error}: what {subset} can be trusted for is not known"]
+        return None, [f"It is not known what {subset} can be trusted for: {error}."]
 
 
 def dice_line(row: Mapping[str, Any]) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from passion_monai.data import brats_cases, load_data_list, parse_subset
-from passion_monai.data.cases.folders import nifti_files
+from passion_monai.data import load_data_list, parse_subset
+from passion_monai.data.cases.files import list_images
+from passion_monai.data.cases.findings import settle
+from passion_monai.data.cases.source import read_folder
 from passion_monai.data.scans import stem
 from passion_monai.utils.messages import few, nearest
 
@@ -77,20 +79,26 @@ def _from_source(source: Path, channels: str | None, modalities: Sequence[str]) 
     if source.is_dir():
         if not any(source.iterdir()):
             raise ValueError(f"--input {source} is an empty folder")
-        if not nifti_files(source):
+        files = list_images(source)
+        if not files.images:
+            settle(files.findings)
             raise ValueError(
                 f"--input {source} holds no NIfTI file (CASE_{modalities[0]}.nii.gz, ...), but "
                 f"{few(sorted(path.name for path in source.iterdir()))}: name a DICOM series or another format by its "
                 f"modality, as --{modalities[0]} FOLDER"
             )
-        items = brats_cases(source, modalities)
-        return [Request(item["case"], {name: item[name] for name in modalities if name in item}) for item in items]
+        return [_of_item(item, modalities) for item in read_folder(source, modalities)]
     if channels is None:
         raise ValueError(
             f"--input {source} is a file: say what its channels are, as --channels {','.join(modalities)}; a volume of "
             f"one modality is named by its own option, as --{modalities[0]} {source}"
         )
     return [Request(stem(source), {"image": str(source)}, tuple(name.strip() for name in channels.split(",")))]
+
+
+def _of_item(item: Mapping[str, Any], modalities: Sequence[str]) -> Request:
+    """A case of a folder; channels of 4-D files are files of their own, see `passion_monai.data.cases.channels`."""
+    return Request(item["case"], {name: item[name] for name in modalities if name in item})
 
 
 def _restricted(request: Request, kept: Sequence[str]) -> Request:
@@ -113,7 +121,7 @@ def cases_to_predict(
     """The scans of a folder or of a data list, without labels.
 
     Args:
-        dataset_dir: folder of cases, or the folder that relative paths of the data list start from.
+        dataset_dir: folder of cases, or the folder that relative paths of the data list start from (None: its own).
         modalities: names in channel order.
         data_list_file_path: JSON data list.
         only: use this subset alone, as ``flair+t1``; the files of other modalities are not opened.
@@ -123,9 +131,9 @@ def cases_to_predict(
         ValueError: when neither folder nor list is given, two cases share a name, or a case lacks all of ``only``.
     """
     if data_list_file_path is not None:
-        items = load_data_list(data_list_file_path, dataset_dir or ".", modalities, section)
+        items = load_data_list(data_list_file_path, dataset_dir, modalities, section)
     elif dataset_dir is not None:
-        items = brats_cases(dataset_dir, modalities)
+        items = read_folder(dataset_dir, modalities)
     else:
         raise ValueError("no scans given: name a folder with --dataset_dir or a data list with --data_list_file_path")
     twice = [case for case, count in Counter(item["case"] for item in items).items() if count > 1]

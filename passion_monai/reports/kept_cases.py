@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from passion_monai.reports.slices import content
+from passion_monai.utils.case_names import file_stem
 from passion_monai.utils.files import whole_file
 
 __all__ = ["CaseSlices", "cut_slices", "keep_cases", "read_case", "save_case", "worth_keeping"]
@@ -56,7 +56,7 @@ def cut_slices(
 
     Args:
         case: its name.
-        images: modality -> ``(*S)``, two or three axes.
+        images: modality -> ``(*S)``, two or three axes; NaN throughout is a modality that is missing.
         reference: label map ``(*S)``.
         predictions: subset -> label map ``(*S)``.
         spacing: voxel size in mm per axis; None is isotropic.
@@ -153,13 +153,12 @@ def keep_cases(folder: str | Path, cases: Sequence[str]) -> None:
 
 
 def _path(folder: str | Path, case: str) -> Path:
-    return Path(folder) / f"{quote(case, safe=' ')}.npz"
+    return Path(folder) / f"{file_stem(case)}.npz"
 
 
 def _finite(images: Mapping[str, NDArray]) -> dict[str, NDArray]:
-    """The images that are there, without NaN."""
-    filled = {name: np.nan_to_num(array) for name, array in images.items()}
-    return {name: array for name, array in filled.items() if array.any()}
+    """The images that are there, without NaN; one that is constant is zero once it is normalised, but there."""
+    return {name: np.nan_to_num(array) for name, array in images.items() if not np.isnan(array).all()}
 
 
 def _spread(reference: NDArray, predictions: Mapping[str, NDArray]) -> list[int]:
@@ -174,6 +173,8 @@ def _spread(reference: NDArray, predictions: Mapping[str, NDArray]) -> list[int]
 def _grey(image: NDArray) -> Bytes:
     """Values between the 1st and the 99th percentile of what is not background, as 0 to 255."""
     inside = image != 0
+    if not inside.any():
+        return np.zeros(image.shape, dtype=np.uint8)
     low, high = np.percentile(image[inside], [1, 99])
     scaled = (image - low) / (high - low) if high > low else np.ones_like(image)
     return np.where(inside, 255 * scaled.clip(0, 1), 0).round().astype(np.uint8)

@@ -8,6 +8,7 @@ hand.
 * A region is *supported* by a subset when the lower end of the 95 % interval of its mean Dice is at least 0.5 and its
   mean Dice is at least half of that from all modalities. Only patients who have the region count: in the others,
   predicting nothing scores 1, which says nothing about finding it. How often it was predicted there is counted instead.
+* Scores of synthetic images, and those of a model that was trained on them, support nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,21 @@ from typing import Any
 from passion_monai.metrics import SubsetTable, mean_interval
 from passion_monai.utils.files import file_sha256, read_json_object, whole_file
 
-__all__ = ["read_reliability", "reliability_card", "reliability_warnings", "write_reliability"]
+__all__ = [
+    "DEMO",
+    "SYNTHETIC",
+    "is_synthetic",
+    "read_reliability",
+    "reliability_card",
+    "reliability_warnings",
+    "write_reliability",
+]
+
+DEMO = (
+    "DEMO MODEL: it was trained on synthetic images (a phantom), not on patients. "
+    "Its result on a patient's images means nothing."
+)
+SYNTHETIC = "The scored images are synthetic (a phantom): the scores say nothing about patients."
 
 FORMAT, VERSION = "passion_monai.reliability", 1
 LOWEST_DICE, SMALLEST_SHARE = 0.5, 0.5
@@ -31,8 +46,9 @@ def reliability_card(table: SubsetTable, settings: Mapping[str, Any]) -> dict[st
 
     Args:
         table: scores of patients that the model was not trained on.
-        settings: ``training.json``; of it, ``combinations`` (subset to the number of training cases that had exactly
-            it) and ``sampling`` say what training saw. Without them ``seen`` is None.
+        settings: of the training; of it, ``combinations`` (subset to the number of training cases that had exactly it)
+            and ``sampling`` say what training saw. Without them ``seen`` is None. With ``demo``, the model was trained
+            on synthetic images; with ``synthetic``, the scores are of such images.
 
     Returns:
         ``modalities``, ``regions`` and ``subsets``: name to ``seen``, ``training_cases`` and, per region, ``dice``,
@@ -40,17 +56,19 @@ def reliability_card(table: SubsetTable, settings: Mapping[str, Any]) -> dict[st
         ``supported`` (None when no patient has the region).
     """
     full = table.subsets[-1]
+    made = bool(settings.get("demo") or settings.get("synthetic"))
     subsets = {}
     for name in table.subsets:
         scores = {region: _scores(table, name, region) for region in table.regions}
         for region, row in scores.items():
-            row["supported"] = _supported(row, _scores(table, full, region))
+            row["supported"] = False if made else _supported(row, _scores(table, full, region))
         subsets[name] = {**_seen(name, settings), "regions": scores}
     return {
         "format": FORMAT,
         "version": VERSION,
         "modalities": table.modalities,
         "regions": table.regions,
+        "synthetic": made,
         "subsets": subsets,
     }
 
@@ -94,6 +112,11 @@ def read_reliability(model: str | Path) -> dict[str, Any] | None:
     return card
 
 
+def is_synthetic(card: Mapping[str, Any]) -> bool:
+    """Whether a card's scores are of synthetic images; older cards say so in the name of their data."""
+    return bool(card.get("synthetic", str(card.get("data", "")).endswith(" phantom")))
+
+
 def reliability_warnings(card: Mapping[str, Any], subset: str) -> list[str]:
     """What to warn about when predicting from ``subset``, in sentences.
 
@@ -105,20 +128,39 @@ def reliability_warnings(card: Mapping[str, Any], subset: str) -> list[str]:
     row = card["subsets"][subset]
     warnings = []
     if row["seen"] is False:
-        warnings.append(f"{subset} was never seen in training: no case showed the network exactly this")
+        warnings.append(f"No training case had exactly these scans: {subset}. The model did not learn from this.")
+    if is_synthetic(card):
+        return [
+            *warnings,
+            f"The model was tested on synthetic images alone: nothing is known about patients with {subset}.",
+        ]
     for region, scores in row["regions"].items():
-        if scores["supported"] is None:
-            warnings.append(f"{region}: no patient of the evaluation has it, so nothing is known")
-        elif not scores["supported"]:
-            warnings.append(
-                f"{region} is not supported by {subset}: Dice {_number(scores['dice'])} "
-                f"[{_number(scores['low'])}, {_number(scores['high'])}], n = {scores['patients']}"
-            )
-        if scores["false_alarms"]:
-            warnings.append(
-                f"{region} was seen in {scores['false_alarms']} of {scores['patients_without']} patients without it"
-            )
+        warnings += _region_warnings(region, subset, scores)
     return warnings
+
+
+def _region_warnings(region: str, subset: str, scores: Mapping[str, Any]) -> list[str]:
+    """What to know about a region that is marked, or not, from a subset."""
+    found = []
+    if scores["supported"] is None:
+        found.append(f"Nothing is known about {region} from {subset}: no test patient had {region}.")
+    elif not scores["supported"]:
+        low, high = _number(scores["low"]), _number(scores["high"])
+        interval = "too few for an interval" if scores["low"] is None else f"95 % interval {low} to {high}"
+        found.append(
+            f"Do not rely on {region} from {subset}: its agreement with the experts' outline was poor or uncertain in "
+            f"{_patients(scores['patients'])} (mean Dice {_number(scores['dice'])}, {interval}; 1 is perfect)."
+        )
+    if scores["false_alarms"]:
+        found.append(
+            f"{region} may be marked where there is none: of {_patients(scores['patients_without'])} who had no "
+            f"{region}, the model marked some in {scores['false_alarms']}."
+        )
+    return found
+
+
+def _patients(count: int) -> str:
+    return f"{count} test patient{'s' if count > 1 else ''}"
 
 
 def _scores(table: SubsetTable, subset: str, region: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from passion_monai.metrics.statistics import nan_mean
 from passion_monai.metrics.table import SubsetTable
 from passion_monai.reports.runs import Run, parts_of
-from passion_monai.utils.files import read_json_object
+from passion_monai.utils.files import read_json_object, reading_table
 from passion_monai.utils.messages import few
 
 __all__ = ["RunFolder", "find_runs", "group_runs", "read_run"]
@@ -89,11 +89,18 @@ class RunFolder:
             return "unknown"
         return "PDT" if not any(rates) else "/".join(f"{100 * rate:.0f}" for rate in rates) + " %"
 
+    @property
+    def demo(self) -> bool:
+        """Whether the model was trained on synthetic images, or was scored on such: nothing of it is about patients."""
+        known = (self.settings, self.facts.get("training") or {}, {"demo": self.facts.get("synthetic")})
+        return any(bool(facts.get("demo")) for facts in known)
+
     def history(self, name: str) -> Path | None:
         """The CSV ``losses`` or ``preference``, when it holds an epoch of what it is called after."""
         path = self.path / "eval" / f"{name}.csv"
         wanted = {"losses": "loss", "preference": "rp_"}[name]
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        with reading_table(path):
+            lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         return path if len(lines) > 1 and any(c.startswith(wanted) for c in lines[0].split(",")) else None
 
     def case_files(self) -> list[Path]:
@@ -103,6 +110,8 @@ class RunFolder:
 
 def find_runs(paths: Sequence[str | Path]) -> list[RunFolder]:
     """The runs of folders; of a folder that is none (a study), those of its sub-folders at any depth.
+
+    Runs inside of a run's folder are its own affair: former models that it keeps, a training that did not end.
 
     Raises:
         FileNotFoundError: when a folder does not exist.
@@ -115,7 +124,8 @@ def find_runs(paths: Sequence[str | Path]) -> list[RunFolder]:
         inside = [path] if _is_run(path) else [folder for folder in sorted(path.rglob("*")) if _is_run(folder)]
         if not inside:
             raise ValueError(f"{path} holds no run: expected {LOOK_FOR} in it or below; found {_contents(path)}")
-        found |= {folder.resolve(): read_run(folder) for folder in inside if folder.resolve() not in found}
+        whole = [folder for folder in inside if not any(parent in inside for parent in folder.parents)]
+        found |= {folder.resolve(): read_run(folder) for folder in whole if folder.resolve() not in found}
     return list(found.values())
 
 
@@ -218,7 +228,7 @@ def _progress(folder: Path, settings: dict[str, Any]) -> str:
     losses = folder / "eval" / "losses.csv"
     done = 0
     if losses.is_file():
-        with losses.open(encoding="utf-8", newline="") as file:
+        with losses.open(encoding="utf-8", newline="") as file, reading_table(losses):
             done = sum(1 for _ in csv.DictReader(file))
     return f"trained {done} of {settings.get('epochs', '?')} epochs"
 

@@ -1,51 +1,82 @@
 """Label maps on disk: which reference belongs to which prediction, and from which modalities it was predicted.
 
-Names, in short: ``CASE_seg.nii.gz`` is a prediction from all modalities (or from the subset its folder is named after,
-``flair+t1/CASE_seg.nii.gz``), ``CASE_flair+t1_seg.nii.gz`` one from a subset. Endings ``seg``, ``segm``, ``gd``,
-``pred`` and none at all are the same.
+References are found by the code that finds the labels of training. A prediction is what the JSON record beside it says
+that it is; without one its name says it: ``CASE_seg.nii.gz`` is from all modalities (or from the subset its folder is
+named after, ``flair+t1/CASE_seg.nii.gz``), ``CASE_flair+t1_seg.nii.gz`` from a subset. Endings ``seg``, ``segm``,
+``gd``, ``pred`` and none at all are the same.
 """
 
 from __future__ import annotations
 
+import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from passion_monai.data.cases.folders import nifti_files
+from passion_monai.data.cases.files import list_images
+from passion_monai.data.cases.findings import settle
+from passion_monai.data.cases.names import stem_of
+from passion_monai.data.cases.source import find_labels
+from passion_monai.data.images import BadImageError, NiftiImage, Placement, is_nifti, nifti_grid, read_nifti
+from passion_monai.data.scans.itk_images import read_itk
+from passion_monai.utils.files import read_json_object
 from passion_monai.utils.messages import few
 
-__all__ = ["find_predictions", "find_references", "read_label_map", "subset_of"]
+__all__ = ["Predicted", "Reference", "find_predictions", "find_references", "read_label_map", "subset_of"]
 
+logger = logging.getLogger(__name__)
 ENDING = re.compile(r"[_-](seg|segm|gd|pred)$", re.IGNORECASE)
 AFFINE_TOLERANCE = 1e-3  # mm; files store affines in single precision
 
 
-def find_references(folder: str | Path) -> dict[str, Path]:
-    """Case -> its label map, at any depth; where some files end in ``seg``, ``segm`` or ``gd``, only those are.
+class Reference(NamedTuple):
+    """The label map of a case.
+
+    Attributes:
+        path: of the label map.
+        modalities: of the images beside it, in the config's order; empty when there are none.
+    """
+
+    path: Path
+    modalities: tuple[str, ...] = ()
+
+
+class Predicted(NamedTuple):
+    """A prediction.
+
+    Attributes:
+        path: of the label map.
+        asked: this subset was asked for, by a name or an option; False when it is everything that the case had.
+    """
+
+    path: Path
+    asked: bool = True
+
+
+def find_references(source: str | Path, modalities: Sequence[str]) -> dict[str, Reference]:
+    """Case -> its label map, in any layout that training reads, see `passion_monai.data.cases.source.find_labels`.
 
     Raises:
-        FileNotFoundError: when there is no such folder.
-        ValueError: when it holds no label map, or two of one case.
+        FileNotFoundError: when there is no such folder or data list.
+        ValueError: when it holds no label, or two of one case.
     """
-    files = _label_files(Path(folder), "references")
-    ending = [path for path in files if ENDING.search(_stem(path))]
-    found: dict[str, Path] = {}
-    for path in ending or files:
-        case = ENDING.sub("", _stem(path))
-        if case in found:
-            raise ValueError(f"case {case!r} has two references: {found[case]} and {path}; remove one")
-        found[case] = path
-    return found
+    root = Path(source)
+    if not root.exists():
+        raise FileNotFoundError(f"--references {root} is no folder")
+    return {
+        item["case"]: Reference(Path(item["label"]), tuple(name for name in modalities if name in item))
+        for item in find_labels(root, modalities)
+    }
 
 
 def find_predictions(
     folder: str | Path, cases: Iterable[str], modalities: Sequence[str]
-) -> tuple[dict[tuple[str, str], Path], list[Path]]:
+) -> tuple[dict[tuple[str, str], Predicted], list[Path]]:
     """(case, subset) -> its label map, and the files of no known case.
 
     Args:
@@ -54,24 +85,22 @@ def find_predictions(
         modalities: names in the config's order.
 
     Raises:
-        FileNotFoundError: when there is no such folder.
+        FileNotFoundError: when there is no such folder, or the content of a file.
         ValueError: when it holds no label map of any case, or two of one case and subset.
     """
-    root, known = Path(folder), sorted(cases, key=len, reverse=True)
-    files = _label_files(root, "predictions")
-    found: dict[tuple[str, str], Path] = {}
+    root, known = Path(folder).absolute(), sorted(cases, key=len, reverse=True)
+    found: dict[tuple[str, str], Predicted] = {}
     strangers: list[Path] = []
-    for path in files:
-        stem = ENDING.sub("", _stem(path))
-        named = [(case, _named_subset(stem[len(case) :], modalities)) for case in known if stem.startswith(case)]
-        case, subset = next(((c, s) for c, s in named if s is not None), (None, None))
-        if case is None or subset is None:
+    for path in _label_files(root, "predictions"):
+        told = _told(path, known, modalities) or _guessed(path, root, known, modalities)
+        if told is None:
             strangers.append(path)
             continue
-        key = (case, subset or _folder_subset(path.relative_to(root).parent, modalities))
-        if key in found:
-            raise ValueError(f"case {case!r} has two predictions from {key[1]}: {found[key]} and {path}; remove one")
-        found[key] = path
+        case, subset, asked = told
+        if (case, subset) in found:
+            other = found[case, subset].path
+            raise ValueError(f"case {case!r} has two predictions from {subset}: {other} and {path}; remove one")
+        found[case, subset] = Predicted(path, asked)
     if not found:
         raise ValueError(
             f"no prediction in {root} belongs to a reference: found {few([path.name for path in strangers])}, expected "
@@ -80,8 +109,50 @@ def find_predictions(
     return found, strangers
 
 
+def _told(path: Path, known: Sequence[str], modalities: Sequence[str]) -> tuple[str, str, bool] | None:
+    """Case, subset and whether it was asked for, by the JSON record that `passion predict` writes beside a map."""
+    record = path.with_name(f"{stem_of(path)}.json")
+    if not record.is_file():
+        return None
+    facts = read_json_object(record, "restore it, or delete it to go by the file's name")
+    used, versions = facts.get("modalities"), facts.get("versions")
+    if not isinstance(used, list) or not isinstance(versions, dict) or "passion_monai" not in versions:
+        return None  # of another program
+    case = str(facts.get("case")) if facts.get("case") in known else _case_of(stem_of(path), known)
+    subset = subset_of("+".join(map(str, used)), modalities)
+    if case is None:
+        return None
+    if subset is None:
+        raise ValueError(f"{record} says that {path.name} is from {used}, the modalities are {', '.join(modalities)}")
+    named = _guessed(path, path.parent, known, modalities)
+    if named and named[1] not in (subset, "+".join(modalities)):
+        logger.warning(f"{path} is called like a prediction from {named[1]}, its record says {subset}: {subset} it is")
+    options = facts.get("options")
+    return case, subset, bool(options.get("only")) if isinstance(options, dict) else False
+
+
+def _guessed(path: Path, root: Path, known: Sequence[str], modalities: Sequence[str]) -> tuple[str, str, bool] | None:
+    """The same by the name of the file or of its folder."""
+    stem = _plain_stem(path)
+    named = [(case, _named_subset(stem[len(case) :], modalities)) for case in known if stem.startswith(case)]
+    case, subset = next(((c, s) for c, s in named if s is not None), (None, None))
+    if case is None or subset is None:
+        return None
+    return case, subset or _folder_subset(path.relative_to(root).parent, modalities), True
+
+
+def _case_of(stem: str, known: Sequence[str]) -> str | None:
+    plain = unicodedata.normalize("NFC", stem)
+    return next((case for case in known if plain.startswith(case) and plain[len(case) :][:1] in ("", "_", "-")), None)
+
+
+def _plain_stem(path: Path) -> str:
+    """What a prediction is called without its ending, in the spelling of case names; blanks before it are none."""
+    return ENDING.sub("", unicodedata.normalize("NFC", stem_of(path))).strip(" ")
+
+
 def read_label_map(path: Path, like: Path | None = None) -> tuple[NDArray[np.int64], tuple[float, ...]]:
-    """Labels ``(*S)`` and the voxel size in mm along every axis, from a NIfTI file.
+    """Labels ``(*S)`` and the voxel size in mm along every axis, from a NIfTI, MetaImage or NRRD file.
 
     Args:
         path: of the label map.
@@ -91,18 +162,33 @@ def read_label_map(path: Path, like: Path | None = None) -> tuple[NDArray[np.int
         ValueError: when it cannot be read, holds other values than whole numbers, or lies on another grid.
     """
     try:
-        image: Any = nibabel.load(path)
-        values = np.asarray(image.dataobj)
-    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
-        raise ValueError(f"{path} cannot be read as NIfTI: {error}") from error
+        values, placement = _open(path)
+    except BadImageError as error:
+        raise ValueError(error.sentence(path)) from error
+    if placement.note:
+        logger.warning(f"{path} {placement.note}")
+    affine = placement.affine
+    values = values if np.issubdtype(values.dtype, np.integer) else values.astype(np.float32)  # as training reads it
     if values.ndim == 4 and values.shape[-1] == 1:
         values = values[..., 0]
     if like is not None:
-        _check_grid(path, values.shape, image.affine, like)
+        _check_grid(path, values.shape, affine, like)
     if not np.isfinite(values).all() or (values != np.rint(values)).any():
         raise ValueError(f"{path} must hold labels, found values that are no whole numbers: take the argmax first")
-    spacing = np.sqrt((image.affine[:3, :3] ** 2).sum(axis=0))[: values.ndim]
+    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))[: values.ndim]
     return values.astype(np.int64), tuple(spacing.tolist())
+
+
+def _open(path: Path) -> NiftiImage:
+    if is_nifti(path):
+        return read_nifti(path)
+    scan = read_itk(path)
+    return NiftiImage(scan.image, Placement(scan.affine))
+
+
+def _grid_of(path: Path) -> tuple[tuple[int, ...], Placement]:
+    voxels, placement = _open(path)
+    return voxels.shape, placement
 
 
 def subset_of(text: str, modalities: Sequence[str]) -> str | None:
@@ -120,6 +206,7 @@ def subset_of(text: str, modalities: Sequence[str]) -> str | None:
 
 def _named_subset(rest: str, modalities: Sequence[str]) -> str | None:
     """The subset after a case's name; empty when nothing follows, None when something else does."""
+    rest = rest.strip(" ")
     return "" if not rest else subset_of(rest[1:], modalities) if rest[0] in "_-" else None
 
 
@@ -131,23 +218,20 @@ def _folder_subset(folder: Path, modalities: Sequence[str]) -> str:
 def _label_files(folder: Path, what: str) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"--{what} {folder} is no folder")
-    files = nifti_files(folder)
-    if not files:
+    files = list_images(folder)
+    settle(finding for finding in files.findings if finding.kind != "empty-folder")
+    if not files.images:
         raise ValueError(f"--{what} {folder} holds no label map (.nii, .nii.gz)")
-    return files
-
-
-def _stem(path: Path) -> str:
-    return path.name.split(".nii")[0]
+    return [image.path for image in files.images]
 
 
 def _check_grid(path: Path, shape: tuple[int, ...], affine: NDArray, like: Path) -> None:
-    reference: Any = nibabel.load(like)
-    wanted = reference.shape[:-1] if len(reference.shape) == 4 and reference.shape[-1] == 1 else reference.shape
+    wanted, placement = nifti_grid(like) if is_nifti(like) else _grid_of(like)
+    wanted = wanted[:-1] if len(wanted) == 4 and wanted[-1] == 1 else wanted
     if shape != wanted:
         raise ValueError(f"{path} has shape {shape}, its reference {like} {wanted}: resample it to the reference first")
-    if not np.allclose(affine, reference.affine, atol=AFFINE_TOLERANCE):
+    if not np.allclose(affine, placement.affine, atol=AFFINE_TOLERANCE):
         raise ValueError(
             f"{path} has another affine than its reference {like}: {np.round(affine[:3], 3).tolist()} instead of "
-            f"{np.round(reference.affine[:3], 3).tolist()}; resample it to the reference first"
+            f"{np.round(placement.affine[:3], 3).tolist()}; resample it to the reference first"
         )

@@ -10,15 +10,16 @@ from typing import Any
 import ignite.distributed as idist
 from monai.data import DataLoader
 
-from passion_monai.checkpoints import load_settings, load_weights
+from passion_monai.checkpoints import check_model, load_weights, reading_choices
 from passion_monai.data.loading.fingerprint import fingerprint
 from passion_monai.engines import SubsetEvaluator
+from passion_monai.engines.windows import check_window
 from passion_monai.metrics import PartialScores, SubsetTable
 from passion_monai.reports.figures.curves import training_figures
 from passion_monai.reports.kept_cases import keep_cases, worth_keeping
-from passion_monai.reports.reliability import write_reliability
+from passion_monai.reports.reliability import DEMO, SYNTHETIC, write_reliability
 from passion_monai.scoring.facts import save_facts, save_table
-from passion_monai.scoring.recorder import Example, Recorder, mean_dice
+from passion_monai.scoring.recorder import Example, Recorder, mean_dice, unless_it_fails
 from passion_monai.utils.messages import few
 
 __all__ = ["evaluate"]
@@ -35,6 +36,7 @@ def evaluate(
     classes: Sequence[str] = (),
     rank: int = 0,
     data: str = "",
+    synthetic: bool = False,
 ) -> SubsetTable:
     """Score the saved model on every subset; write ``scores.csv``, ``table.md`` and a picture of one case.
 
@@ -52,11 +54,15 @@ def evaluate(
         classes: names of the classes, background first, for the legends.
         rank: only rank 0 writes tables and prints.
         data: what a report calls the data.
+        synthetic: the cases are a phantom's: their scores say nothing about patients, and support nothing.
 
     Raises:
-        ValueError: when no case has a label.
+        ValueError: when no case has a label, the model was trained in another way than the cases are read, or a window
+            does not fit it.
     """
+    settings = _checked(evaluator, model)
     load_weights(evaluator.network, model)
+    remarks = [*([DEMO] if settings.get("demo") else []), *([SYNTHETIC] if synthetic else [])]
     folder, loader = Path(eval_dir), _loader(evaluator)
     items = [item for item in loader.dataset.data if "label" in item]
     cases = [item["case"] for item in items]
@@ -66,10 +72,11 @@ def evaluate(
     partial = _partial(evaluator, folder, items)
     if rank == 0:
         partial.start()
-        save_facts(folder, {**facts, "training": load_settings(model)})
+        save_facts(folder, {**facts, "synthetic": synthetic, "remarks": remarks, "training": settings})
     idist.barrier()
     done = partial.done()
-    example = Example(evaluator, pictured) if rank == 0 and pictured else None
+    shown = _pictured(pictured, evaluator.scores.modalities)
+    example = Example(evaluator, shown) if rank == 0 and shown else None
     Recorder(evaluator, partial, folder / "cases", cases)
     idist.barrier()  # nobody writes before everybody has seen what is done
     _score(evaluator, set(cases) - set(done.cases))
@@ -80,8 +87,12 @@ def evaluate(
         logger.info(f"{len(done.cases)} of {len(cases)} cases were scored already, in {folder}")
     table = partial.merge(cases)
     keep_cases(folder / "cases", worth_keeping(cases, mean_dice(table)))
-    written = [Path(model), _card(table, model, folder, data), partial.path, save_table(table, folder, title)]
-    written += [*training_figures(folder), *(example.draw(folder, classes) if example else [])]
+    written = [Path(model), _card(table, model, folder, data, {**settings, "synthetic": synthetic})]
+    written += [partial.path, save_table(table, folder, title, remarks)]
+    written += unless_it_fails(lambda: training_figures(folder), [], "the figures of the training")
+    if example:
+        written += unless_it_fails(lambda: example.draw(folder, classes), [], "the picture of a case")
+    print("".join(f"\n{text}" for text in remarks))
     print(f"\n{title}\n\n{table.to_text()}\n")
     print("".join(f"  {path}\n" for path in written), end="")
     return table
@@ -89,6 +100,24 @@ def evaluate(
 
 def _loader(evaluator: SubsetEvaluator) -> Any:
     return evaluator.data_loader
+
+
+def _checked(evaluator: SubsetEvaluator, model: str | Path) -> dict[str, Any]:
+    """What the model says of itself, after making sure that the cases are read as it was trained."""
+    inferer: Any = evaluator.inferer
+    check_window(evaluator.network, inferer.roi_size)
+    transforms = getattr(_loader(evaluator).dataset.transform, "transforms", [])
+    sizes = [t.spacing_transform.pixdim.tolist() for t in transforms if hasattr(t, "spacing_transform")]
+    own = {"modalities": evaluator.scores.modalities, "reading": reading_choices(transforms)}
+    return check_model(model, "this evaluation", **own, **({"spacing": sizes[0]} if sizes else {}))
+
+
+def _pictured(subsets: Sequence[str], modalities: Sequence[str]) -> list[str]:
+    """The subsets that can be drawn; a training with other modalities must not fail at its end for a picture."""
+    known = [subset for subset in subsets if set(subset.split("+")) <= set(modalities)]
+    if len(known) < len(subsets):
+        logger.info(f"no picture of {few([s for s in subsets if s not in known])}: no such modality (--pictured)")
+    return known
 
 
 def _excluded(items: Sequence[Mapping[str, Any]], cases: Sequence[str]) -> dict[str, str]:
@@ -111,10 +140,10 @@ def _partial(evaluator: SubsetEvaluator, folder: Path, items: Sequence[Mapping[s
     return PartialScores(folder, scores.modalities, list(scores.regions), source)
 
 
-def _card(table: SubsetTable, model: str | Path, folder: Path, data: str) -> Path:
+def _card(table: SubsetTable, model: str | Path, folder: Path, data: str, settings: Mapping[str, Any]) -> Path:
     """Write the reliability card: beside the model, unless the scores lie in the output folder of something else."""
     own = Path(model).resolve().parents[1] == folder.resolve().parent
-    return write_reliability(table, model, load_settings(model), data, None if own else folder)
+    return write_reliability(table, model, settings, data, None if own else folder)
 
 
 def _score(evaluator: SubsetEvaluator, cases: set[str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +21,24 @@ from passion_monai.metrics import PartialScores, SubsetTable
 from passion_monai.reports.figures.cases import plot_case
 from passion_monai.reports.kept_cases import cut_slices, save_case, worth_keeping
 
-__all__ = ["Example", "Recorder", "mean_dice"]
+__all__ = ["Example", "Recorder", "mean_dice", "unless_it_fails"]
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def unless_it_fails(draw: Callable[[], T], otherwise: T, what: str) -> T:
+    """What a picture's function returns; when it fails, a warning and something else: scores are worth more.
+
+    Example:
+        >>> unless_it_fails(lambda: [1], [], "a picture")
+        [1]
+    """
+    try:
+        return draw()
+    except Exception as error:  # whatever a drawing library raises must not end an evaluation
+        logger.warning(f"{what} is left out, the scores are not affected: {type(error).__name__}: {error}")
+        return otherwise
 
 
 class Recorder:
@@ -27,16 +46,16 @@ class Recorder:
 
     Args:
         evaluator: listened to.
-        partial: takes the scores.
+        scores: takes the scores.
         folder: of the slices.
         cases: names of all cases of the evaluation.
     """
 
     def __init__(
-        self, evaluator: SubsetEvaluator, partial: PartialScores, folder: str | Path, cases: Sequence[str]
+        self, evaluator: SubsetEvaluator, scores: PartialScores, folder: str | Path, cases: Sequence[str]
     ) -> None:
-        self.scores, self.partial, self.folder, self.cases = evaluator.scores, partial, Path(folder), list(cases)
-        self.means = mean_dice(partial.done())
+        self.scores, self.partial, self.folder, self.cases = evaluator.scores, scores, Path(folder), list(cases)
+        self.means = mean_dice(scores.done())
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Any) -> None:
@@ -45,7 +64,8 @@ class Recorder:
             rows = self.scores.table.of_case(case)
             self.means[case] = float(np.mean([row.dice for row in rows]))
             if case in worth_keeping(self.cases, self.means):
-                self._cut(case, engine.state.output, b, [row.subset for row in rows])
+                cut = partial(self._cut, case, engine.state.output, b, [row.subset for row in rows])
+                unless_it_fails(cut, None, f"what the report shows of case {case!r}")
             self.partial.add(case, rows)
 
     def _cut(self, case: str, output: dict[str, Any], b: int, scored: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """A bundle as other people get it: a folder and a zip with everything that it needs and nothing else.
 
-Only named files are taken: training data, caches and results that lie in a bundle's folder never leave it.
+Only files that are named one by one are taken: whatever else lies in a bundle's folder never leaves it, and no link
+leads out of it.
 """
 
 from __future__ import annotations
@@ -9,19 +10,33 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import mkdtemp
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import passion_monai
 from passion_monai.utils.files import file_sha256, read_json_object, whole_file
+from passion_monai.utils.names import safe_name
+from passion_monai.utils.scratch import scratch_folder
 
-__all__ = ["CHECKSUMS", "export_bundle", "read_metadata", "zip_folder"]
+__all__ = ["CHECKSUMS", "export_bundle", "left_out", "read_metadata", "zip_folder", "zip_name"]
 
 CHECKSUMS = "SHA256SUMS"
-SHARED = ("LICENSE", "large_files.yml", "configs/*.json", "configs/logging.conf", "docs/**/*", "scripts/**/*.py")
+DECLARED = "bundle_files"  # of metadata.json: what belongs to the bundle beside these
+ALWAYS = (
+    "LICENSE",
+    "large_files.yml",
+    "configs/metadata.json",
+    "configs/logging.conf",
+    "configs/train.json",
+    "configs/multi_gpu_train.json",
+    "configs/evaluate.json",
+    "configs/inference.json",
+    "docs/README.md",
+    "docs/data_license.txt",
+)
 WEIGHTS = ("models/model.pt", "models/model.ts", "models/model.onnx")
 BESIDE_WEIGHTS = ("models/training.json", "models/reliability.json")
 
@@ -51,15 +66,14 @@ def export_bundle(
 
     Raises:
         FileNotFoundError: when ``bundle`` is no bundle, or has no model though one is wanted.
-        ValueError: when the copy would lie on or in the bundle, something is there already, or the metadata's name is
-            no name of a folder.
+        ValueError: when the copy would lie on or in the bundle, something is there already, the metadata's name is no
+            name of a folder, what it declares is not there, or the weights are a link out of the bundle.
     """
     source = Path(bundle).resolve()
     meta = read_metadata(source)
-    name = str(meta.get("name", source.name))
-    if Path(name).name != name:
-        raise ValueError(f"{source / 'configs' / 'metadata.json'}: name must be that of a folder, got {name!r}")
-    place = Path(target) / name
+    place = Path(target) / _name(source, meta)
+    if weights_url and not (weights_url.isprintable() and not set(weights_url) & set("\"' ")):
+        raise ValueError(f"--weights_url must be an address without blanks and quotes, got {weights_url!r}")
     model = source / WEIGHTS[0]
     if weights and not model.is_file():
         raise FileNotFoundError(
@@ -70,16 +84,24 @@ def export_bundle(
     if weights and weights_url and published.exists() and not overwrite:
         raise ValueError(f"{published} exists: choose another folder, or replace its files with --overwrite")
     if vendor:
+        meta["required_packages_version"] = dict(meta.get("required_packages_version") or {})
         meta["required_packages_version"].pop("passion_monai", None)
+    names = _declared(source, meta)
+    for name in (*WEIGHTS, *BESIDE_WEIGHTS) if weights else ():
+        if (source / name).is_file() and not _is_inside(source / name, source):
+            raise ValueError(
+                f"{source / name} is a link out of the bundle, to {(source / name).resolve()}, and links are not "
+                f"followed: put the file itself there"
+            )
     with _whole_folder(place) as draft:
-        patterns = [*SHARED, *(BESIDE_WEIGHTS if weights else ()), *(WEIGHTS if weights and not weights_url else ())]
-        for path in sorted({path for pattern in patterns for path in source.glob(pattern)}):
-            if path.is_file() and "__pycache__" not in path.parts:
-                _copy(path, draft / path.relative_to(source))
+        chosen = [*names, *(BESIDE_WEIGHTS if weights else ()), *(WEIGHTS if weights and not weights_url else ())]
+        for name in dict.fromkeys(chosen):
+            if (source / name).is_file() and _is_inside(source / name, source):
+                _copy(source / name, draft / name)
         (draft / "configs" / "metadata.json").write_text(json.dumps(meta, indent=4) + "\n", encoding="utf-8")
         if vendor:
             package = Path(passion_monai.__file__).parent
-            shutil.copytree(package, draft / "passion_monai", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            shutil.copytree(package, draft / "passion_monai", ignore=_no_part_of_a_package)
         if weights and weights_url:
             _list_weights(source, published, draft, weights_url)
         names = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
@@ -104,6 +126,36 @@ def read_metadata(bundle: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{bundle} is no bundle: {path} does not exist")
     return read_json_object(path)
+
+
+def zip_name(bundle: str | Path) -> str:
+    """Name of a bundle's zip, ``NAME_vVERSION.zip``.
+
+    Raises:
+        ValueError: when name or version of its metadata cannot be a part of a file's name.
+    """
+    meta = read_metadata(bundle)
+    where = Path(bundle) / "configs" / "metadata.json"
+    return f"{_name(Path(bundle).resolve(), meta)}_v{safe_name(meta.get('version'), f'{where}: version')}.zip"
+
+
+def left_out(bundle: str | Path, folder: str | Path) -> list[str]:
+    """What lies in a bundle's folder and is not in a copy of it, one line a file or, of other folders, a folder.
+
+    Args:
+        bundle: the folder that was copied.
+        folder: the copy.
+    """
+    source, found = Path(bundle).resolve(), Counter[str]()
+    for place, folders, files in os.walk(source):
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in [*files, *links]:
+            path = Path(place, name).relative_to(source)
+            if not (Path(folder) / path).is_file():
+                shown = path.as_posix()
+                own = len(path.parts) == 1 or path.parts[0] in ("configs", "docs", "scripts", "models")
+                found[shown if own else f"{path.parts[0]}/"] += 1
+    return [f"{name} ({count} files)" if name.endswith("/") else name for name, count in sorted(found.items())]
 
 
 def zip_folder(folder: str | Path, path: str | Path) -> Path:
@@ -140,15 +192,43 @@ def _check_place(place: Path, source: Path, overwrite: bool) -> None:
 def _whole_folder(place: Path) -> Iterator[Path]:
     """A folder to fill; when the block ends it replaces ``place``, when it fails nothing has changed."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-    try:
-        os.chmod(draft, 0o755)  # mkdtemp makes it private
+    with scratch_folder(f".{place.name}.draft-", place.parent) as draft:
         yield draft
+        os.chmod(draft, 0o755)  # it was private
         if place.exists():
             shutil.rmtree(place)
         os.replace(draft, place)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _name(source: Path, meta: Mapping[str, Any]) -> str:
+    return safe_name(meta.get("name", source.name), f"{source / 'configs' / 'metadata.json'}: name")
+
+
+def _declared(source: Path, meta: Mapping[str, Any]) -> list[str]:
+    """What belongs to a bundle beside its weights, as paths in its folder; those of `ALWAYS` need not be there."""
+    where = f"{source / 'configs' / 'metadata.json'}: {DECLARED}"
+    names = meta.get(DECLARED, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{where} must be a list of files, such as docs/figure.png, got {names!r}")
+    for name in names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not name.isprintable() or "\\" in name:
+            raise ValueError(f"{where} names {name!r}, expected a file in the bundle's folder, such as docs/figure.png")
+        if not (source / name).is_file():
+            raise ValueError(f"{where} names {name!r}, and there is no such file: take it from the list")
+    return [*ALWAYS, *names]
+
+
+def _is_inside(path: Path, source: Path) -> bool:
+    """Whether a file lies in the bundle's folder, also when links are followed."""
+    return path.resolve().is_relative_to(source)
+
+
+def _no_part_of_a_package(folder: str, names: list[str]) -> set[str]:
+    """What a package of Python does not have: caches, hidden files, and links to somewhere else."""
+    return {
+        name for name in names if name == "__pycache__" or name.startswith(".") or (Path(folder) / name).is_symlink()
+    }
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +110,15 @@ def _write_torchscript(network: IncompleteSegmenter, examples: Tensor, path: Pat
             f"{type(network).__name__} cannot be written as TorchScript ({reason}): "
             f"choose --format onnx or torch_export"
         ) from error
-    save_net_with_metadata(script, str(path), meta_values=json.loads(metadata))
+    stream = BytesIO()  # torch's own writer ends the process when the disk is full
+    save_net_with_metadata(script, stream, meta_values=json.loads(metadata))
+    path.write_bytes(stream.getbuffer())
 
 
 def _write_torch_export(network: IncompleteSegmenter, examples: Tensor, path: Path, metadata: str) -> None:
-    with path.open("wb") as stream:
-        torch.export.save(_captured(network, examples), stream, extra_files={METADATA: metadata})
+    stream = BytesIO()
+    torch.export.save(_captured(network, examples), stream, extra_files={METADATA: metadata})
+    path.write_bytes(stream.getbuffer())
 
 
 def _write_onnx(network: IncompleteSegmenter, examples: Tensor, path: Path, metadata: str) -> None:

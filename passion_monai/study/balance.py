@@ -19,6 +19,7 @@ from passion_monai.reports import Sheet
 from passion_monai.reports.figures.curves import read_history
 from passion_monai.reports.tables.sheet import Cell
 from passion_monai.study.rows import Row, Setting, by_setting, file_of, method_names, setting_names
+from passion_monai.utils.files import reading_table
 
 __all__ = ["Preference", "balance_sheet", "preferences"]
 
@@ -73,7 +74,8 @@ def _of_run(folder: Path) -> list[Preference]:
     if not path.is_file():
         return []
     history = read_history(path)
-    with file_of(folder, "availability.csv").open(encoding="utf-8", newline="") as file:
+    masks = file_of(folder, "availability.csv")
+    with masks.open(encoding="utf-8", newline="") as file, reading_table(masks):
         cases = list(csv.DictReader(file))
     last = max(1, round(LAST * len(history["epoch"])))
     return [

@@ -3,7 +3,8 @@ import json
 import pytest
 from monai.bundle import ConfigWorkflow
 
-from passion_monai.bundle import bundle_root, cases_to_predict, check_overrides, flag, load_settings, save_settings
+from passion_monai.bundle import bundle_root, cases_to_predict, check_overrides, flag, load_settings
+from passion_monai.checkpoints import save_settings
 
 
 class Workflow(ConfigWorkflow):

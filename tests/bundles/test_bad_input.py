@@ -98,8 +98,13 @@ MISTAKES = {
     "rate of 1": (lambda d: None, {"availability": "0,0,0,1"}, r"\[0, 1\)"),
     "unknown published table": (lambda d: None, {"availability": "brats2020/none"}, r"brats2020/t1-2"),
     "crop larger than the volume": (lambda d: None, {"roi_size": [64] * 3}, r"(?s)PHANTOM_000\d.*roi_size"),
-    "unknown method": (lambda d: None, {"method": "passoin"}, r"unknown --method 'passoin', did you mean 'passion'"),
-    "unknown variant": (lambda d: None, {"variant": "papers"}, r"papers"),
+    "unknown method": (lambda d: None, {"method": "passoin"}, r"unknown --method 'passoin': did you mean 'passion'"),
+    "unknown variant": (lambda d: None, {"variant": "papers"}, r"--variant must be paper or reference, got 'papers'"),
+    "crop that the network does not take": (
+        lambda d: None,
+        {"roi_size": [50] * 3},
+        r"--roi_size \[50, 50, 50\] does not",
+    ),
 }
 
 
@@ -108,8 +113,8 @@ def error_of_training(data, output, **values):
     small = {"backbone": "mmformer_small", "spacing": [5.0] * 3, "roi_size": [32] * 3, "epochs": 1}
     values = {"dataset_dir": str(data), "output_dir": str(output), **small, **values}
     workflow = ConfigWorkflow(str(CONFIG), logging_file=False, **values)
-    workflow.initialize()
     with pytest.raises((RuntimeError, ValueError), match=r"\w") as caught:
+        workflow.initialize()
         workflow.run()
     error = caught.value
     while error.__cause__ is not None:

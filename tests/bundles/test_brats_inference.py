@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from passion_monai.reports.reliability import DEMO
 from tests.helpers.bundles import options, run
 
 INFERENCE = "bundles/brats_passion/configs/inference.json"
@@ -52,7 +53,11 @@ def test_label_maps_in_each_scans_own_grid(trained, scans, tmp_path):
     record = json.loads((tmp_path / "case_b_seg.json").read_text())
     assert record["modalities"] == ["flair", "t1"]
     assert record["reliability"]["data"] == "brain phantom"
-    assert record["warnings"][0].startswith("WT is not supported by flair+t1: Dice 0.")
+    assert {row["supported"] for row in record["reliability"]["regions"].values()} == {False}
+    assert record["warnings"][0] == DEMO
+    assert done.stdout.count("DEMO MODEL") >= 1
+    assert done.stdout.index("DEMO MODEL") < done.stdout.index("case_a from")
+    assert "Made for" not in done.stdout
 
 
 @pytest.mark.slow
@@ -71,8 +76,13 @@ def test_a_data_list_and_no_silent_overwriting(trained, scans, tmp_path):
     assert infer(trained[0], **values).returncode == 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["one_seg.json", "one_seg.nii.gz"]
     again = infer(trained[0], **values)
-    assert again.returncode != 0
-    assert "results exist already" in again.stderr.strip().splitlines()[-1]
+    assert "1 of 1 cases are there already, made in the same way" in again.stdout
+    other = infer(trained[0], **values, only="t1")
+    assert other.returncode != 0
+    assert "has none of" in other.stderr.strip().splitlines()[-1]
+    other = infer(trained[0], **values, overlap=0.25)
+    assert other.returncode != 0
+    assert "exists already" in other.stderr.strip().splitlines()[-1]
     assert infer(trained[0], **values, overwrite=True).returncode == 0
 
 

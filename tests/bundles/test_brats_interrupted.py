@@ -1,6 +1,7 @@
 """A run killed in mid-epoch and resumed equals a straight one; two gloo processes train one model."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,51 @@ def test_killed_and_resumed_equals_straight(trained, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert (straight / "eval/preference.csv").read_text() == (killed / "eval/preference.csv").read_text()
     assert (straight / "eval/scores.csv").read_text() == (killed / "eval/scores.csv").read_text()
+
+
+@pytest.mark.slow
+def test_the_same_command_again_keeps_the_finished_model_until_its_end(trained, tmp_path):
+    root, output = trained[0], tmp_path / "bundle"
+    shutil.copytree(root / "bundles/brats_passion", output)
+    config = ["run", "training", "--config_file", str(output / "configs/train.json")]
+    mine = output / "eval" / "predictions" / "a_seg.nii.gz"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    before = files(output, "models", "eval")
+    command = [*config, *options({**TINY, "epochs": 20, "seed": 1})]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "monai.bundle", *command],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (output / "unfinished/models/checkpoint.pt").is_file():
+        time.sleep(0.05)
+        assert process.poll() is None, "the run ended before it could be killed"
+    refused = run(*config, *options(TINY), cwd=tmp_path, check=False)
+    assert f"process {process.pid} on" in refused.stderr.strip().splitlines()[-1]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert files(output, "models", "eval") == before
+    done = torch.load(output / "unfinished/models/checkpoint.pt", weights_only=True)["trainer"]["epoch"]
+    other = [*options({**TINY, "epochs": done + 1}), "--resume_path", "true"]
+    wrong = run(*config, *other, "--seed", "2", cwd=tmp_path, check=False)
+    assert "seed 1, this run asks for 2" in wrong.stderr.strip().splitlines()[-1]
+    finished = run(*config, *other, "--seed", "1", "--learning_rate", "0.001", cwd=tmp_path)
+    assert "resumed with the learning rate 0.001 instead of 0.005" in finished.stdout
+    assert "previous/1" in finished.stdout
+    assert mine.read_text() == "mine"
+    old = {f"previous/1/{name}": content for name, content in before.items() if "predictions" not in name}
+    assert files(output, "previous") == old
+    assert (output / "models/model.pt").read_bytes() != before["models/model.pt"]
+    assert not (output / "unfinished").exists()
+
+
+def files(root, *folders):
+    """Path -> content of everything in some folders."""
+    paths = [path for folder in folders for path in (root / folder).rglob("*") if path.is_file()]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 @pytest.mark.slow

@@ -45,6 +45,7 @@ FACTS = {
 # over its foreground; a 2D network takes the centre of every slice.
 ONLY_BRATS = {
     "train.json": {
+        "options#overlap",
         "overlap",
         "phantom#num_training",
         "phantom#num_validation",
@@ -59,7 +60,7 @@ ONLY_BRATS = {
         "validate#inferer#overlap",
     },
     "evaluate.json": set(),
-    "inference.json": {"overlap", "inferer#overlap"},
+    "inference.json": {"options#overlap", "overlap", "inferer#overlap", "record#options#overlap"},
     "multi_gpu_train.json": set(),
 }
 ONLY_MYOPS = {

@@ -8,7 +8,9 @@ from monai.networks.nets import SwinUNETR
 from passion_monai import cli
 from passion_monai.networks import MonaiSegmenter, RFNet
 from passion_monai.sharing.formats import FORMATS, export_model, largest_difference
+from passion_monai.utils.files import NotWrittenError
 from tests.helpers.bundles import copy_bundles
+from tests.helpers.limits import largest_file
 from tests.helpers.mean_fusion import MeanFusion
 
 
@@ -35,6 +37,16 @@ def test_an_exported_model_equals_the_network_in_a_batch_of_other_size(network, 
     with torch.no_grad():
         torch.testing.assert_close(exported(x), network.eval()(x), atol=1e-5, rtol=1e-5)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_full_disk_is_an_error_in_words_and_not_the_end_of_the_process(network, tmp_path, kind):
+    need(kind)
+    path = tmp_path / f"model.{kind}"
+    path.write_bytes(b"old")
+    with largest_file(1000), pytest.raises(NotWrittenError, match=r"model\..* cannot be written: the file is larger"):
+        export_model(network, path, kind, [8, 12])
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(path.name, b"old")]
 
 
 def test_torchscript_takes_any_size_and_carries_its_metadata(network, tmp_path):

@@ -61,7 +61,11 @@ def test_only_what_belongs_to_a_bundle_is_copied(bundle, tmp_path):
 def test_the_package_is_vendored_and_no_longer_required(bundle, tmp_path):
     folder = export_bundle(bundle, tmp_path / "out", vendor=True, weights=False)
     found = files(folder)
-    assert {"passion_monai/cli.py", "passion_monai/py.typed", "passion_monai/data/availability/splits/brats2020/train.txt"} <= found
+    assert {
+        "passion_monai/cli.py",
+        "passion_monai/py.typed",
+        "passion_monai/data/availability/splits/brats2020/train.txt",
+    } <= found
     assert not [name for name in found if "__pycache__" in name]
     assert (
         "passion_monai" not in json.loads((folder / "configs/metadata.json").read_text())["required_packages_version"]
@@ -126,8 +130,82 @@ def test_the_bundle_itself_is_never_written_to(bundle, tmp_path, target):
 def test_a_bundle_cannot_name_another_place(bundle, tmp_path):
     path = bundle / "configs" / "metadata.json"
     path.write_text(path.read_text().replace('"name": "myops_passion"', '"name": "../elsewhere"'))
-    with pytest.raises(ValueError, match=r"name must be that of a folder, got '\.\./elsewhere'"):
+    with pytest.raises(ValueError, match=r"metadata\.json: name '\.\./elsewhere' is a path"):
         export_bundle(bundle, tmp_path / "out", weights=False)
+
+
+def set_metadata(bundle, **values):
+    path = bundle / "configs" / "metadata.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+@pytest.mark.parametrize("version", ["../../victim", "1/2", None, "1\n2", 0.1])
+def test_a_version_cannot_name_another_place(bundle, tmp_path, capsys, version):
+    set_metadata(bundle, version=version)
+    with pytest.raises(SystemExit):
+        cli.main(["export-bundle", str(bundle), str(tmp_path / "out"), "--zip", "--without_weights"])
+    said = capsys.readouterr().err
+    assert "metadata.json: version" in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_declared_stays_and_is_listed(bundle, tmp_path, capsys):
+    (tmp_path / "secret.txt").write_text("private")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "scan.nii.gz").write_text("private")
+    private = ("docs/patients.csv", "docs/deep/scan.nii.gz", "configs/mine.json", "scripts/notes.py", "configs/.env")
+    for name in private:
+        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+        (bundle / name).write_text("private")
+    (bundle / "docs" / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (bundle / "docs" / "folder").symlink_to(tmp_path / "secrets")
+    (bundle / "docs" / "README.md").unlink()
+    (bundle / "docs" / "README.md").symlink_to(tmp_path / "secret.txt")  # a name that is always taken
+    (bundle / "docs" / "bad\x1b[2J.txt").write_text("private")
+    cli.main(["export-bundle", str(bundle), str(tmp_path / "out"), "--without_weights"])
+    folder = tmp_path / "out" / "myops_passion"
+    assert not [name for name in files(folder) if "private" in (folder / name).read_text(errors="replace")]
+    said = capsys.readouterr().out
+    listed = set(said[said.index("left out") : said.index("model zoo")].splitlines()[1:])
+    wanted = {*private, "docs/link.txt", "docs/folder", "docs/README.md", "models/checkpoint.pt", ".env"}
+    assert listed == {f"  {name}" for name in wanted} | {
+        "  data/ (1 files)",
+        "  cache/ (1 files)",
+        "  eval/ (1 files)",
+        "  docs/bad\\x1b[2J.txt",
+    }
+
+
+def test_what_is_declared_is_packed(bundle, tmp_path):
+    (bundle / "scripts").mkdir()
+    (bundle / "scripts" / "mine.py").write_text("pass")
+    set_metadata(bundle, bundle_files=["scripts/mine.py"])
+    folder = export_bundle(bundle, tmp_path / "out", weights=False)
+    assert "scripts/mine.py" in files(folder)
+    assert "docs/phantom_case.png" not in files(folder)
+
+
+@pytest.mark.parametrize("names", [["../secret.txt"], ["/etc/hostname"], ["docs/nothing.png"], "docs/README.md", [1]])
+def test_a_declared_file_lies_in_the_bundle(bundle, tmp_path, names):
+    (bundle.parent / "secret.txt").write_text("private")
+    set_metadata(bundle, bundle_files=names)
+    with pytest.raises(ValueError, match=r"metadata\.json: bundle_files"):
+        export_bundle(bundle, tmp_path / "out", weights=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_are_a_link_out_of_the_bundle_are_refused(bundle, tmp_path):
+    (tmp_path / "elsewhere.pt").write_bytes(b"weights")
+    (bundle / "models" / "model.pt").symlink_to(tmp_path / "elsewhere.pt")
+    with pytest.raises(ValueError, match="is a link out of the bundle"):
+        export_bundle(bundle, tmp_path / "out")
+
+
+def test_what_a_killed_export_left_is_removed(bundle, tmp_path):
+    (tmp_path / "out" / ".myops_passion.draft-12345678").mkdir(parents=True)
+    export_bundle(bundle, tmp_path / "out", weights=False)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["myops_passion"]
 
 
 def test_mistakes_are_one_line(bundle, tmp_path, capsys):

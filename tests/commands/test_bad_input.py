@@ -72,7 +72,11 @@ AUDIT = {
         other_names,
         "is named after a known modality: p_adc.nii. Name the modalities",
     ),
-    "an image as data": ("audit", lambda r: r / "c0" / "c0_t1.nii.gz", "c0_t1.nii.gz is not JSON but no text"),
+    "an image as data": (
+        "audit",
+        lambda r: r / "c0" / "c0_t1.nii.gz",
+        r"c0_t1.nii.gz is not text in UTF-8 .*expected a data list \(JSON\)",
+    ),
     "list is no JSON": ("audit", listed("{'training': []}"), "list.json is not JSON"),
     "list is a list": ("audit", listed([ENTRY]), "must hold an object"),
     "list without modalities": ("audit", listed({"training": [{"case": "a"}]}), "names no modality: .*--modalities"),

@@ -1,5 +1,6 @@
 """`passion evaluate` on label maps: matching by name, scores in mm, failures counted, and what is refused."""
 
+import json
 import shutil
 
 import nibabel
@@ -86,6 +87,103 @@ def test_scored_again_when_a_file_changes(folders, tmp_path):
     assert after.values("hd100", "flair+t1ce+t1+t2", "WT")["case_a"] == 6.0
 
 
+def predicted(path, labels, modalities, only=None, case=None):
+    """A label map and its record as `passion predict` leaves them."""
+    save(path, labels)
+    record = {"case": case or path.name.removesuffix("_seg.nii.gz"), "modalities": modalities, "output": str(path)}
+    record |= {"versions": {"passion_monai": "0"}, "options": {"only": only}}
+    path.with_name(path.name.replace(".nii.gz", ".json")).write_text(json.dumps(record))
+
+
+def test_the_record_says_what_a_prediction_is_from(folders, tmp_path, caplog):
+    truth = tumour((20, 20, 12))
+    shutil.rmtree(folders[0])
+    for case in ("case_a", "case_a_2"):
+        predicted(folders[0] / f"{case}_seg.nii.gz", truth, ["t1", "flair"], only="flair+t1")
+    table = evaluate(folders, tmp_path)
+    assert {row.subset for row in table.rows} == {"flair+t1"}
+    predicted(folders[0] / "case_a_t2_seg.nii.gz", truth, ["flair"], only="flair", case="case_a")
+    table = evaluate(folders, tmp_path)
+    assert table.values("dice", "flair", "WT") == {"case_a": 1.0, "case_a_2": 0.0}
+    assert "is called like a prediction from t2, its record says flair" in caplog.text
+
+
+def test_cases_that_lack_modalities_are_no_failures(folders, tmp_path):
+    truth = tumour((20, 20, 12))
+    shutil.rmtree(folders[0])
+    predicted(folders[0] / "case_a_seg.nii.gz", truth, ["flair", "t1"])
+    predicted(folders[0] / "case_a_2_seg.nii.gz", truth, ["flair", "t1ce", "t1", "t2"])
+    table = evaluate(folders, tmp_path)
+    assert int(table.failed().sum()) == 0
+    assert table.values("dice", "flair+t1", "WT") == {"case_a": 1.0}
+    save(folders[1] / "b_seg.nii.gz", truth)
+    table = evaluate(folders, tmp_path)  # b was to be predicted, too
+    assert [row.case for row in table.rows if row.prediction_voxels == -1] == ["b"] * 3
+    assert {row.subset for row in table.rows if row.case == "b"} == {"flair+t1ce+t1+t2"}
+
+
+def test_a_record_that_does_not_fit_the_bundle_is_an_error(folders, tmp_path, capsys):
+    predicted(folders[0] / "case_a_seg.nii.gz", tumour((20, 20, 12)), ["adc"])
+    with pytest.raises(SystemExit, match="2"):
+        evaluate(folders, tmp_path)
+    assert "case_a_seg.json says that case_a_seg.nii.gz is from ['adc']" in capsys.readouterr().err
+
+
+def test_records_of_other_programs_are_not_read(folders, tmp_path):
+    (folders[0] / "case_a_seg.json").write_text('{"modalities": ["t1"]}')
+    assert "flair+t1ce+t1+t2" in {row.subset for row in evaluate(folders, tmp_path).rows if row.case == "case_a"}
+
+
+@pytest.mark.parametrize(
+    ("case", "image", "label"),
+    [
+        ("BraTS20_Training_355", "{0}/{0}_flair.nii", "{0}/W39_1998.09.19_Segm.nii"),
+        ("sub-01_ses-2", "sub-01/ses-2/anat/{0}_FLAIR.nii.gz", "derivatives/x/{0}_label-lesion_mask.nii.gz"),
+        ("p1", "p1/FLAIR.nii.gz", "p1/seg.nii.gz"),
+        ("Patient-001_week-000", "Patient-001/week-000/flair.nii.gz", "Patient-001/week-000/seg.nii.gz"),
+        ("a", "x/a_flair.nii.gz/b.nii.gz", "x/a_seg.nii.gz/z.NII"),
+        ("M\u00fcller [1]", "{0}_flair.NII.GZ", "{0}_seg.NII.GZ"),
+    ],
+)
+def test_references_in_every_layout_that_training_reads(tmp_path, case, image, label):
+    truth = tumour((20, 20, 12))
+    for name in (image, label):
+        save(tmp_path / "references" / name.format(case), truth)
+    save(tmp_path / "predictions" / f"{case}_seg.nii.gz", truth)
+    table = evaluate((tmp_path / "predictions", tmp_path / "references"), tmp_path)
+    assert table.values("dice", "flair+t1ce+t1+t2", "WT") == {case: 1.0}
+
+
+def test_references_of_a_decathlon_folder_and_of_a_list(tmp_path):
+    truth, root = tumour((20, 20, 12)), tmp_path / "data"
+    save(root / "imagesTr/a.nii.gz", np.stack([truth, truth], axis=-1))
+    save(root / "labelsTr/a.nii.gz", truth)
+    (root / "dataset.json").write_text(json.dumps({"modality": {"0": "FLAIR", "1": "T2"}}))
+    (tmp_path / "list.json").write_text(
+        json.dumps(
+            {"test": [{"case": 0, "t2": None, "flair": "data/imagesTr/a.nii.gz", "label": "data/labelsTr/a.nii.gz"}]}
+        )
+    )
+    for case, source in (("a", root), ("a", root / "labelsTr"), ("0", tmp_path / "list.json")):
+        shutil.rmtree(tmp_path / "predictions", ignore_errors=True)
+        save(tmp_path / "predictions" / f"{case}_seg.nii.gz", truth)
+        table = evaluate((tmp_path / "predictions", source), tmp_path)
+        assert table.values("dice", "flair+t1ce+t1+t2", "WT") == {case: 1.0}
+
+
+def test_label_maps_in_other_formats(tmp_path):
+    import itk
+
+    truth = tumour((20, 20, 12)).astype(np.uint8)
+    (tmp_path / "references").mkdir()
+    image = itk.image_from_array(np.ascontiguousarray(truth.T))
+    image.SetSpacing([2.0, 1.0, 1.0])
+    itk.imwrite(image, str(tmp_path / "references" / "a_seg.mha"))
+    save(tmp_path / "predictions/a_seg.nii.gz", truth, np.diag([-2.0, -1.0, 1.0, 1.0]))
+    table = evaluate((tmp_path / "predictions", tmp_path / "references"), tmp_path)
+    assert table.values("dice", "flair+t1ce+t1+t2", "WT") == {"a": 1.0}
+
+
 def other_shape(predictions, references):
     save(predictions / "case_a_seg.nii.gz", tumour((20, 20, 13)))
 
@@ -142,11 +240,11 @@ def no_references(predictions, references):
         (outside, "predictions/case_a_seg.nii.gz holds labels outside of the coding: 7, 14, 21; known: 0, 1, 2, 3, 4"),
         (outside_reference, "references/case_a/case_a_seg.nii.gz holds labels outside of the coding: 5, 6, 7"),
         (fractions, "case_a_seg.nii.gz must hold labels, found values that are no whole numbers"),
-        (truncated, "case_a_seg.nii.gz cannot be read as NIfTI"),
+        (truncated, "case_a_seg.nii.gz cannot be read, it is damaged"),
         (no_predictions, "holds no label map (.nii, .nii.gz)"),
         (other_names, "belongs to a reference: found patient_1_seg.nii.gz, expected names like case_a_2_seg.nii.gz"),
         (twice, "case 'case_a' has two predictions from flair+t1ce+t1+t2"),
-        (reference_twice, "case 'case_a' has two references"),
+        (reference_twice, "case 'case_a' is there twice, in"),
         (no_references, "references is no folder"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -51,6 +52,18 @@ def test_what_a_reader_looks_for(page):
     assert "In 60 of 1080 scores the prediction or the reference is empty." in text
     assert re.search(r'<th class="band" scope="colgroup" colspan="4">brain phantom Dice \[%\]</th>', text)
     assert text.count('<th scope="col" class="number dot"') == 4 * 15  # Table 3
+
+
+def test_demo_models_are_named_on_top(page, tmp_path):
+    text = page.read_text()
+    assert "5 of 5 runs are of a demo model, trained or scored on synthetic images (a phantom)" in text
+    assert text.index("mean nothing for patients") < text.index('<section id="runs">')
+    assert text.count("passion (demo)") == 2
+    real = make_run(tmp_path / "real")
+    settings = json.loads((real / "models" / "training.json").read_text())
+    write(real / "models" / "training.json", json.dumps({**settings, "demo": False, "data": "BraTS2020"}))
+    cli.main(["report", str(real), "-o", str(tmp_path / "report.html")])
+    assert "demo model" not in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.slow
@@ -134,4 +147,26 @@ def test_a_damaged_file_of_slices(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["report", str(run), "-o", str(tmp_path / "r.html")])
     assert "case_0.npz holds no slices of a case" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: re.sub(r",0\.\d+,", ",1.2,", text, count=1), r"dice cannot be 1\.2"),
+        (lambda text: text.replace('"flair"', ", ".join(f'"m{n}"' for n in range(40))), "43 modalities, at most 12"),
+        (lambda text: text + "x" * 200_000 + ",t1,WT,1,1,1,1,1,1,1,1\n", "scores.csv .*field larger than field limit"),
+    ],
+)
+def test_scores_that_cannot_be_are_refused_at_once(tmp_path, capsys, change, message):
+    scores = make_run(tmp_path / "run", "passion", 0) / "eval" / "scores.csv"
+    scores.write_text(change(scores.read_text()))
+    start = time.monotonic()
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["report", str(tmp_path / "run"), "-o", str(tmp_path / "r.html")])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said)
+    assert len(said.splitlines()) == 1
+    assert time.monotonic() - start < 30
     assert not (tmp_path / "r.html").exists()

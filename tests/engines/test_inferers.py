@@ -5,6 +5,7 @@ from monai.transforms import CenterSpatialCrop, ResizeWithPadOrCrop
 
 from passion_monai.data import all_subsets
 from passion_monai.engines import AvailableInferer, SubsetInferer
+from passion_monai.engines.inferers import _foreground, best_class
 from tests.helpers.mean_fusion import MeanFusion
 
 
@@ -163,3 +164,40 @@ class TestCentre:
         assert (result[:, 0, :4] == 1).all()
         assert (result[:, 1:, :, 18:] == 0).all()
         torch.testing.assert_close(result.sum(dim=1), torch.ones(1, 24, 20))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("inferer", [AvailableInferer([16, 16]), SubsetInferer([16, 16])])
+def test_a_prediction_that_is_no_number_is_an_error(inferer, value):
+    network = MeanFusion(2, 3, 3).eval()
+    x = torch.rand(1, 3, 24, 20)
+    with torch.no_grad():
+        inferer(x, network)
+        next(p for name, p in network.named_parameters() if name.endswith("bias")).fill_(value)
+        with pytest.raises(ValueError, match="the network predicts values that are no finite numbers"):
+            inferer(x, network)
+
+
+def test_an_image_that_is_no_number_is_named():
+    network = MeanFusion(2, 3, 3).eval()
+    x = torch.rand(1, 3, 24, 20)
+    x[0, 1, 5, 5] = torch.nan
+    with torch.no_grad(), pytest.raises(ValueError, match="the images hold voxels that are NaN or infinite"):
+        AvailableInferer([16, 16])(x, network)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_the_best_class_is_argmaxs_ties_and_nan_included(dtype):
+    generator = torch.Generator().manual_seed(0)
+    few = torch.randint(0, 3, (5, 9, 8, 7), generator=generator).to(dtype)  # nearly every voxel has a tie
+    few[2, 0] = few[4, 0] = float("nan")
+    few[:, 1] = float("-inf")
+    assert torch.equal(best_class(few), few.argmax(dim=0))
+    assert torch.equal(best_class(few.transpose(1, 3)), few.transpose(1, 3).argmax(dim=0))
+
+
+def test_the_foreground_is_the_box_of_any_image():
+    x = torch.zeros(1, 2, 7, 6, 5)
+    assert _foreground(x) == [slice(None)] * 3
+    x[0, 0, 2, 1, 0] = x[0, 1, 4, 3, 0] = -1.0
+    assert _foreground(x) == [slice(2, 5), slice(1, 4), slice(0, 1)]

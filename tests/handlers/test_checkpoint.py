@@ -1,7 +1,10 @@
+from functools import partial
+
 import pytest
 import torch
+from ignite.engine import Events
 
-from passion_monai.handlers import BestModelSaver, ResumeSaver, load_weights, resume
+from passion_monai.handlers import BestModelSaver, ResumeSaver, check_resume, load_weights, resume
 from tests.engines.test_trainer import METHODS
 from tests.helpers.mean_fusion import MeanFusion
 from tests.helpers.training import build
@@ -55,6 +58,61 @@ def test_resume_with_another_method_names_it(tmp_path):
     second, objects = build(METHODS["baseline"], epochs=2)
     with pytest.raises(ValueError, match=r"does not fit the method of this run.*--method"):
         resume(tmp_path / "checkpoint.pt", second, objects)
+
+
+def resumed(folder, rate, **group):
+    """A training of one epoch, resumed with another optimiser: the optimiser and its schedule."""
+    half = partial(torch.optim.lr_scheduler.LambdaLR, lr_lambda=lambda epoch: 0.5**epoch)
+    made = []
+    for lr, options in ((0.01, {}), (rate, group)):
+        optimiser = partial(torch.optim.AdamW, **{"lr": lr, "amsgrad": True, **options})
+        trainer, objects = build(METHODS["baseline"], epochs=1, make_optimizer=optimiser)
+        objects["lr_scheduler"] = half(objects["optimizer"])
+        made.append((trainer, objects))
+    (first, saved), (second, objects) = made
+    ResumeSaver(folder / "checkpoint.pt", saved).attach(first)
+    first.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: saved["lr_scheduler"].step())
+    first.run()
+    saved_state = {name: part.state_dict() for name, part in saved.items()}
+    torch.save({**saved_state, "trainer": {"epoch": 1, "iteration": 2}}, folder / "checkpoint.pt")
+    resume(folder / "checkpoint.pt", second, objects)
+    return objects["optimizer"], objects["lr_scheduler"]
+
+
+def test_the_learning_rate_of_now_counts_and_its_schedule_goes_on(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        optimiser, schedule = resumed(tmp_path, 0.002)
+    assert "resumed with the learning rate 0.002 instead of 0.01" in caplog.text
+    assert optimiser.param_groups[0]["lr"] == pytest.approx(0.001)
+    schedule.step()
+    assert optimiser.param_groups[0]["lr"] == pytest.approx(0.0005)
+
+
+def test_the_same_learning_rate_is_left_as_it_was_saved(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        optimiser, _ = resumed(tmp_path, 0.01)
+    assert optimiser.param_groups[0]["lr"] == 0.005
+    assert "learning rate" not in caplog.text
+
+
+def test_other_options_of_the_optimiser_are_used_or_refused_by_name(tmp_path):
+    optimiser, _ = resumed(tmp_path, 0.01, weight_decay=0.3, betas=(0.8, 0.9))
+    assert (optimiser.param_groups[0]["weight_decay"], optimiser.param_groups[0]["betas"]) == (0.3, (0.8, 0.9))
+    with pytest.raises(ValueError, match=r"was trained with amsgrad True of its optimizer, this run asks for False"):
+        resumed(tmp_path, 0.01, amsgrad=False)
+
+
+def test_what_changes_at_a_resume_is_said(tmp_path, caplog):
+    settings = {"backbone": "mean", "batch_size": 2, "seed": 0}
+    first, objects = build(METHODS["baseline"], epochs=1)
+    ResumeSaver(tmp_path / "checkpoint.pt", objects, settings=settings).attach(first)
+    first.run()
+    check_resume(tmp_path / "checkpoint.pt", objects, {**settings, "batch_size": 4})
+    assert "resuming with batch_size 4; up to epoch 1 it was 2" in caplog.text
+    with pytest.raises(ValueError, match="was trained with seed 0, this run asks for 1: give --seed as it was"):
+        check_resume(tmp_path / "checkpoint.pt", objects, {**settings, "seed": 1})
+    with pytest.raises(ValueError, match=r"it lacks \['early_stopping'\]"):
+        check_resume(tmp_path / "checkpoint.pt", objects, settings, ["early_stopping"])
 
 
 class Engine:

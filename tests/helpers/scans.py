@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +107,8 @@ def write_series(folder: Path, scan: Scan, uid: str = "1.2.3.4", patient: str = 
             continue
         place = scan.affine.copy()
         place[:3, 3] += z * place[:3, 2]
+        normal = np.cross(place[:3, 0], place[:3, 1]) / np.prod(np.linalg.norm(place[:3, :2], axis=0))
+        place[:3, 2] = normal * (normal @ place[:3, 2])  # an image of ITK cannot lean
         floats = scan_to_itk(replace(scan, image=scan.image[:, :, z : z + 1], affine=place))
         image = itk.image_from_array(itk.array_from_image(floats).astype(np.int16))
         image.CopyInformation(floats)
@@ -128,3 +131,68 @@ def lesion_centre(path: Path) -> np.ndarray:
     """Centre of what is labelled, mm in RAS."""
     image = nibabel.load(path)
     return nibabel.affines.apply_affine(image.affine, np.argwhere(np.asarray(image.dataobj) > 0).mean(axis=0))
+
+
+def write_enhanced(
+    path: Path,
+    scan: Scan,
+    order: Sequence[int] | None = None,
+    slopes: Sequence[float] | None = None,
+    stacks: Sequence[str] | None = None,
+    **changes: object,
+) -> Path:
+    """An enhanced MR file: every frame with its own place, in any order, scaled frame by frame when asked.
+
+    ``order`` may leave frames out, or name one twice; ``changes`` replace attributes of the data set.
+    """
+    import pydicom
+    from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.1.2.1"
+    meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    data.PatientID, data.Modality, data.PatientName = "one", "MR", "one"
+    data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = "1.2.3", "1.2.3.4", "1.2.3.5"
+    data.SeriesNumber, data.InstanceNumber, data.StudyDate, data.Manufacturer = 1, 1, "20240101", "none"
+    data.ImageType, data.ContentDate, data.ContentTime = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"], "20240101", "120000"
+    order = list(range(scan.shape[2])) if order is None else order
+    data.Rows, data.Columns, data.NumberOfFrames = scan.shape[1], scan.shape[0], len(order)
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15
+    lps = np.diag([-1.0, -1, 1, 1]) @ scan.affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+
+    def group(**parts: object) -> Dataset:
+        made = Dataset()
+        for name, value in parts.items():
+            setattr(made, name, value)
+        return made
+
+    shared = Dataset()
+    turned = [float(x) for x in (*(lps[:3, 0] / spacing[0]), *(lps[:3, 1] / spacing[1]))]
+    shared.PlaneOrientationSequence = [group(ImageOrientationPatient=[round(x, 12) for x in turned])]
+    sizes = [float(spacing[1]), float(spacing[0])]
+    shared.PixelMeasuresSequence = [group(PixelSpacing=sizes, SliceThickness=float(spacing[2]))]
+    data.SharedFunctionalGroupsSequence = [shared]
+    frames, stored = [], []
+    for number, z in enumerate(order):
+        frame = Dataset()
+        place = [round(float(x), 6) for x in lps[:3, 3] + z * lps[:3, 2]]
+        frame.PlanePositionSequence = [group(ImagePositionPatient=place)]
+        stack = "1" if stacks is None else stacks[number]
+        frame.FrameContentSequence = [
+            group(StackID=stack, InStackPositionNumber=z + 1, DimensionIndexValues=[1, z + 1])
+        ]
+        slope = 1.0 if slopes is None else slopes[number]
+        scale = group(RescaleSlope=slope, RescaleIntercept=0.0, RescaleType="US")
+        frame.PixelValueTransformationSequence = [scale]
+        frames.append(frame)
+        stored.append((scan.image[:, :, z].T / slope).round().astype(np.uint16))
+    data.PerFrameFunctionalGroupsSequence = frames
+    data.PixelData = np.stack(stored).tobytes()
+    for name, value in changes.items():
+        setattr(data, name, value)
+    pydicom.dcmwrite(path, data, enforce_file_format=True)
+    return path

@@ -179,3 +179,11 @@ def test_batch_axes_are_refused():
 def test_bad_tolerance(tolerance):
     with pytest.raises(ValueError, match="tolerance must be a finite distance"):
         surface_dice(np.eye(4, dtype=bool), np.eye(4, dtype=bool), tolerance)
+
+
+def test_the_order_in_memory_does_not_matter():
+    rng = np.random.default_rng(0)
+    masks = [rng.random((9, 8, 7)) < 0.4 for _ in range(2)]
+    expected = surface_distances(*masks)
+    for found in (surface_distances(*map(np.asfortranarray, masks)), surface_distances(masks[0], masks[1].copy("F"))):
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,16 @@ def test_rows_of_two_processes_merge(opened):
         ("HEAD\nHEADcase,dice\n", "line 2: expected the columns case,subset"),
         ("HEAD\nCOLUMNS\ncase_1,t1,WT,0.5\n", "line 3: not a row of 11 scores"),
         ("HEAD\nCOLUMNS\ncase_1,t1,WT,a,1,1,1,1,1,1,1\n", "line 3: not a row of 11 scores"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,1.5,1,1,1,1,1,1,1\n", r"line 3: dice cannot be 1\.5; the file was changed"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,-0.1,1,1,1,1,1,1,1\n", r"line 3: dice cannot be -0\.1"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,nan,1,1,1,1,1,1,1\n", "line 3: dice cannot be nan"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,inf,1,1,1,1,1,1,1\n", "line 3: dice cannot be inf"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,1,-1,1,1,1,1,1,1\n", "line 3: hd95 cannot be -1"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,1,1,1,1,2,1,1,1\n", "line 3: surface_dice_1mm cannot be 2"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,1,1,1,1,1,1,-1,1\n", "line 3: reference_voxels cannot be -1"),
+        ("HEAD\nCOLUMNS\ncase_1,t1,WT,1,1,1,1,1,1,1,-2\n", "line 3: prediction_voxels cannot be -2"),
+        ("MANY\nCOLUMNS\n", r"scores\.csv names 40 modalities, at most 12"),
+        ("DEEP\nCOLUMNS\n", "not a score table of passion_monai"),
         ("HEAD\nCOLUMNS\ncase_1,t3,WT,1,1,1,1,1,1,1,1\n", "subset 't3' is not in this table"),
     ],
 )
@@ -98,6 +110,8 @@ def test_bad_files(opened, text, message):
     path, _ = opened
     head, columns = path.read_text().splitlines()
     nameless = head.replace("modalities", "modality")
+    many = f"# {json.dumps({**json.loads(head[2:]), 'modalities': [f'm{n}' for n in range(40)]})}"
+    text = text.replace("MANY", many).replace("DEEP", "# " + "[" * 100_000)
     path.write_text(text.replace("HEAD", head).replace("COLUMNS", columns).replace("NAMELESS", nameless))
     with pytest.raises(ValueError, match=message):
         SubsetTable.from_csv(path)

@@ -10,7 +10,7 @@ def test_a_layer_equals_a_loop_over_cases_and_present_modalities() -> None:
     layer = ChannelCrossAttention(2, num_modalities=3, channels=4, dropout=0.0).first
     query, modalities = torch.randn(2, 4, 3, 5), torch.randn(2, 3, 4, 3, 5)
     presence = torch.tensor([[True, True, False], [False, False, True]])
-    found = layer(query, modalities, presence)
+    found = layer(query, modalities, presence, ~presence)
     for b in range(2):
         branches = [(m, branch) for m, branch in enumerate(layer.keys_values.branches) if presence[b, m]]
         keys = torch.cat([branch.key(modalities[b : b + 1, m])[0].flatten(1) for m, branch in branches])

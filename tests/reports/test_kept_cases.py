@@ -29,6 +29,16 @@ def test_slices_are_of_the_labelled_part(volume):
     assert (kept.images["t1"].min(), kept.images["t1"].max()) == (0, 255)
 
 
+def test_a_constant_image_is_kept(volume, tmp_path):
+    truth = volume[1]
+    kept = cut_slices(
+        "\u00fc" * 43, {"t1": np.zeros(truth.shape), "t2": np.full(truth.shape, 7.0)}, truth, {"t1": truth}
+    )
+    assert {name: int(image.max()) for name, image in kept.images.items()} == {"t1": 0, "t2": 255}
+    save_case(kept, tmp_path)
+    assert read_case(next(tmp_path.glob("*.npz"))).case == "\u00fc" * 43
+
+
 def test_file_round_trip(volume, tmp_path):
     kept = cut(volume, case="a/b 1")
     save_case(kept, tmp_path)

@@ -5,6 +5,7 @@ import pytest
 
 from passion_monai.metrics import SubsetTable, score_case
 from passion_monai.reports import read_reliability, reliability_card, reliability_warnings, write_reliability
+from passion_monai.reports.reliability import is_synthetic
 
 TRUTH = np.zeros((12, 12), dtype=int)
 TRUTH[3:9, 3:9] = 1
@@ -47,12 +48,41 @@ def test_one_patient_has_no_interval_and_supports_nothing():
 def test_warnings_in_sentences():
     card = reliability_card(table(), SETTINGS)
     assert reliability_warnings(card, "a") == []
-    warnings = reliability_warnings(card, "b")
-    assert "never seen in training" in warnings[0]
-    assert warnings[1].startswith("lesion is not supported by b: Dice 0.29 [0.29, 0.29], n = 5")
-    assert warnings[2] == "lesion was seen in 1 of 1 patients without it"
+    assert reliability_warnings(card, "b") == [
+        "No training case had exactly these scans: b. The model did not learn from this.",
+        "Do not rely on lesion from b: its agreement with the experts' outline was poor or uncertain in 5 test "
+        "patients (mean Dice 0.29, 95 % interval 0.29 to 0.29; 1 is perfect).",
+        "lesion may be marked where there is none: of 1 test patient who had no lesion, the model marked some in 1.",
+    ]
+    nobody = reliability_card(table(cases=1), SETTINGS)
+    assert reliability_warnings(nobody, "a") == ["Nothing is known about lesion from a: no test patient had lesion."]
     with pytest.raises(ValueError, match="does not know the subset 'c'"):
         reliability_warnings(card, "c")
+
+
+def test_a_wide_interval_supports_nothing():
+    """The mean is well above one half, the lower end of the interval is not."""
+    made = SubsetTable(["a"], ["lesion"])
+    for n in range(6):
+        found = TRUTH if n < 3 else np.where(np.arange(12)[:, None] < 4, TRUTH, 0)
+        made.add(f"case{n}", "a", score_case(found, TRUTH, {"lesion": (1,)}))
+    scores = reliability_card(made, SETTINGS)["subsets"]["a"]["regions"]["lesion"]
+    assert scores["dice"] > 0.6 > 0.5 > scores["low"]
+    assert scores["supported"] is False
+
+
+@pytest.mark.parametrize("why", ["demo", "synthetic"])
+def test_scores_of_synthetic_images_support_nothing(why):
+    card = reliability_card(table(), {**SETTINGS, why: True})
+    assert card["synthetic"] is True
+    assert {row["supported"] for each in card["subsets"].values() for row in each["regions"].values()} == {False}
+    assert reliability_warnings(card, "a") == [
+        "The model was tested on synthetic images alone: nothing is known about patients with a."
+    ]
+    older = {**reliability_card(table(), SETTINGS), "data": "brain phantom"}
+    del older["synthetic"]
+    assert is_synthetic(older)
+    assert not is_synthetic({**older, "data": "BraTS2020"})
 
 
 def test_the_card_belongs_to_its_model(tmp_path):

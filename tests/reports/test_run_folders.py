@@ -23,6 +23,14 @@ def test_a_study_is_all_runs_below_it(tmp_path):
     assert groups[0][0].dataset == "brain phantom"
 
 
+def test_what_a_run_keeps_of_former_models_is_no_run_of_its_own(tmp_path):
+    for place in (".", "previous/1", "unfinished"):
+        make_run(tmp_path / "study" / "run" / place)
+    for asked in (tmp_path / "study", tmp_path / "study" / "run"):
+        assert [run.path for run in find_runs([asked])] == [tmp_path / "study" / "run"]
+    assert len(find_runs([tmp_path / "study/run/previous/1"])) == 1
+
+
 def test_the_same_seed_twice_is_no_level(tmp_path):
     found = find_runs([make_run(tmp_path / name) for name in ("a", "b")])
     assert [(run.method, len(run.tables)) for run, _ in group_runs(found)] == [("passion, a", 1), ("passion, b", 1)]

@@ -9,13 +9,13 @@ from pathlib import Path
 from passion_monai.data.audit.across import check_across, check_label_names
 from passion_monai.data.audit.checks import Coding, Crop, check_case, files_of
 from passion_monai.data.audit.images import ImageFacts, read_images
-from passion_monai.data.cases.findings import Finding
+from passion_monai.data.cases.findings import Finding, warnings_already_said
 from passion_monai.data.cases.folders import Item
 from passion_monai.data.cases.layouts import Layout
 from passion_monai.data.cases.sections import case_lists, split_training
-from passion_monai.data.cases.source import DataSource, read_source
+from passion_monai.data.cases.source import read_source
 
-__all__ = ["Audit", "audit_data", "with_validation"]
+__all__ = ["Audit", "audit_data", "check_sections", "training_doors", "with_validation"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Audit:
         facts: path to facts.
         findings: problems.
         coding: of the labels, when it was known.
+        crop: of training, when it was known.
         patient: pattern of patients in case names.
     """
 
@@ -42,6 +43,7 @@ class Audit:
     facts: Mapping[str, ImageFacts]
     findings: Sequence[Finding]
     coding: Coding | None = None
+    crop: Crop | None = None
     patient: str | None = None
 
     @property
@@ -89,12 +91,26 @@ def audit_data(
     facts = read_images(paths, jobs, progress)
     _drop_empty_channels([item for item in items if id(item) in opened], facts)
     sections = with_validation(layout.sections, seed)
-    findings += [f for s, part in sections.items() for item in part for f in check_case(item, s, facts, coding, crop)]
-    findings += check_across(sections, facts, modalities, patient)
+    findings += check_sections(sections, facts, modalities, coding, crop, patient)
     findings += check_label_names(layout.label_names, coding) if coding else ()
     if not any(finding.error for finding in findings):
-        findings += _training_doors(data, seed)
-    return Audit(data.source, data.root, layout, sections, modalities, facts, findings, coding, patient)
+        path = None if data.source.is_dir() else data.source
+        findings += training_doors(data.root, modalities, path, seed)
+    return Audit(data.source, data.root, layout, sections, modalities, facts, findings, coding, crop, patient)
+
+
+def check_sections(
+    sections: Mapping[str, Sequence[Item]],
+    facts: Mapping[str, ImageFacts],
+    modalities: Sequence[str],
+    coding: Coding | None,
+    crop: Crop | None,
+    patient: str | None,
+) -> list[Finding]:
+    """What is wrong with cases whose images were read, each by itself and all together."""
+    cases = [(section, item) for section, items in sections.items() for item in items]
+    alone = [f for section, item in cases for f in check_case(item, section, facts, modalities, coding, crop)]
+    return [*alone, *check_across(sections, facts, modalities, patient)]
 
 
 def with_validation(sections: Mapping[str, Sequence[Item]], seed: int) -> dict[str, list[Item]]:
@@ -127,11 +143,11 @@ def _drop_empty_channels(items: Sequence[Item], facts: Mapping[str, ImageFacts])
                 del item[key]
 
 
-def _training_doors(data: DataSource, seed: int) -> list[Finding]:
+def training_doors(root: Path, modalities: Sequence[str], data_list: Path | None, seed: int) -> list[Finding]:
     """What the reader of training itself says: the audit must not promise what training refuses."""
-    path = None if data.source.is_dir() else data.source
     try:
-        case_lists(data.root, data.modalities, path, seed=seed, needs_validation=False)
+        with warnings_already_said():
+            case_lists(root, modalities, data_list, seed=seed, needs_validation=False)
     except (ValueError, FileNotFoundError) as error:
         return [Finding("training", str(error))]
     return []

@@ -54,7 +54,12 @@ def files_of(item: Item) -> dict[str, str]:
 
 
 def check_case(
-    item: Item, section: str, facts: Mapping[str, ImageFacts], coding: Coding | None = None, crop: Crop | None = None
+    item: Item,
+    section: str,
+    facts: Mapping[str, ImageFacts],
+    modalities: Sequence[str],
+    coding: Coding | None = None,
+    crop: Crop | None = None,
 ) -> Iterator[Finding]:
     """Problems of one case.
 
@@ -62,10 +67,12 @@ def check_case(
         item: the case with its paths.
         section: where it is; training and validation need a label.
         facts: path to facts.
+        modalities: the M names, in the order in which training reads them.
         coding: of the labels; None checks no values.
         crop: of training; None checks no sizes.
     """
     case = str(item["case"])
+    item = {key: item[key] for key in ("case", *modalities, "image", "label") if item.get(key) is not None}
     if not item.keys() - {"case", "label"}:
         yield Finding("no-image", f"{section} case {case!r} has no image: every channel is empty", case)
     sound: dict[str, ImageFacts] = {}
@@ -75,8 +82,7 @@ def check_case(
             sound[path] = facts[path]
         else:
             yield Finding(*problem, case, (path,))
-        if facts[path].contradicts and facts[path].invertible:
-            yield Finding("header", f"{path}: read as {_grid(facts[path])}", case, (path,))
+        yield from _oddities(path, facts[path], case)
         if problem is None and key != "label" and facts[path].low == facts[path].high:
             yield Finding("empty", f"{path}: every voxel is {facts[path].low:g}", case, (path,))
     yield from _grids(item, sound)
@@ -88,6 +94,15 @@ def check_case(
         yield Finding(kind, f"{section} case {case!r} has no label", case)
     elif label in sound:
         yield from _label(label, sound[label], case, coding)
+
+
+def _oddities(path: str, facts: ImageFacts, case: str) -> Iterator[Finding]:
+    """What training reads, but not everybody reads alike."""
+    if facts.placement and facts.invertible:
+        yield Finding("header", f"{path} {facts.placement}: read as {_grid(facts)}", case, (path,))
+    if facts.background:
+        kind = "unclear-background" if "no clear" in facts.background else "background"
+        yield Finding(kind, f"{path} {facts.background}", case, (path,))
 
 
 def _file_problem(path: str, facts: ImageFacts) -> tuple[str, str] | None:
@@ -104,23 +119,31 @@ def _file_problem(path: str, facts: ImageFacts) -> tuple[str, str] | None:
 
 
 def _grids(item: Item, sound: Mapping[str, ImageFacts]) -> Iterator[Finding]:
-    """Files on another grid than the label, or than most images when there is none."""
+    """Files on another grid than the label, or than most images when there is none.
+
+    Training compares all with the first image. Where only that comparison fails (affines that differ by a little each,
+    the label between them), the first image is named.
+    """
     paths = [path for path in files_of(item).values() if path in sound]
-    if not paths:
+    if not paths or all(_same_grid(sound[path], sound[paths[0]]) for path in paths):
         return
     groups = Counter(next(q for q in paths if _same_grid(sound[p], sound[q])) for p in paths)
     label = item.get("label")
     main = str(label) if label in sound else groups.most_common(1)[0][0]
     others = tuple(path for path in paths if not _same_grid(sound[path], sound[main]))
-    if others:
-        grids = "; ".join(f"{path} {_grid(sound[path])}" for path in others)
-        yield Finding("grid", f"{main} {_grid(sound[main])}, but {grids}", item["case"], others)
+    if not others:
+        main, others = paths[0], tuple(path for path in paths if not _same_grid(sound[path], sound[paths[0]]))
+    grids = "; ".join(f"{path} {_grid(sound[path])}" for path in others)
+    yield Finding("grid", f"{main} {_grid(sound[main])}, but {grids}", item["case"], others)
 
 
 def _size(facts: ImageFacts, case: str, crop: Crop) -> Iterator[Finding]:
     """A case that is smaller than the crop once it has the spacing of training."""
-    ratios = zip(facts.size, facts.spacing, crop.spacing, strict=True)
-    size = [round((n - 1) * spacing / wanted + 1) for n, spacing, wanted in ratios]
+    try:
+        size = facts.resampled(crop.spacing)
+    except np.linalg.LinAlgError as error:
+        yield Finding("affine", f"case {case!r} cannot be resampled to {_times(crop.spacing)} mm: {error}", case)
+        return
     if any(have < need for have, need in zip(size, crop.roi_size, strict=True)):
         text = f"case {case!r}: {_times(size)} voxels of {_times(crop.spacing)} mm, the crop is {_times(crop.roi_size)}"
         yield Finding("small", text, case)

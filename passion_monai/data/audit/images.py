@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
-from monai.data.utils import correct_nifti_header_if_necessary
+from monai.data.utils import compute_shape_offset, zoom_affine
 from monai.transforms import LoadImage
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import aff2axcodes, io_orientation
-from nibabel.spatialimages import HeaderDataError
+from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 from tqdm import tqdm
 
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, is_nifti, read_nifti
 
 __all__ = ["ImageFacts", "read_images"]
 
-_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, RuntimeError, MemoryError, zlib.error)
+_UNREADABLE = (OSError, EOFError, ValueError, TypeError, RuntimeError, MemoryError)
 MAX_VALUES = 64  # a label map has no more values than that
 
 
@@ -34,8 +32,9 @@ class ImageFacts:
     Args:
         shape: as stored, without the channel axis when one channel is meant.
         affine: (4, 4), voxel to mm in RAS, as training reads it; zeros when the file cannot be read.
-        error: why it cannot be read, else empty.
-        contradicts: the header's sform is not the one that training reads, because its pixdim says otherwise.
+        error: why it cannot be read or used, else empty.
+        placement: what is odd about where the header places it, else empty.
+        background: what is odd about the background of an image, else empty.
         num_bad: voxels that are NaN or infinite.
         low: smallest finite value.
         high: largest finite value.
@@ -46,7 +45,8 @@ class ImageFacts:
     shape: tuple[int, ...] = ()
     affine: tuple[tuple[float, ...], ...] = ((0.0,) * 4,) * 4
     error: str = ""
-    contradicts: bool = False
+    placement: str = ""
+    background: str = ""
     num_bad: int = 0
     low: float = 0.0
     high: float = 0.0
@@ -75,6 +75,17 @@ class ImageFacts:
         return (
             tuple(int(n) for n in self._turned(self.shape)) if len(self.shape) == 3 and self.invertible else self.shape
         )
+
+    def resampled(self, spacing: Sequence[float]) -> tuple[int, ...]:
+        """Voxels along left-right, front-back and up-down once the image has another spacing, as MONAI counts them.
+
+        Raises:
+            numpy.linalg.LinAlgError: when MONAI cannot resample by this affine.
+        """
+        turn = io_orientation(np.array(self.affine))
+        affine = np.array(self.affine) @ inv_ornt_aff(turn, self.shape)
+        wanted = zoom_affine(affine, spacing, diagonal=False)
+        return tuple(int(n) for n in compute_shape_offset(self.size, affine, wanted)[0])
 
     def _turned(self, numbers: Iterable[float]) -> list[float]:
         axes = io_orientation(np.array(self.affine))[:, 0]
@@ -105,34 +116,46 @@ def read_images(paths: Mapping[str, bool], jobs: int = 1, progress: bool = True)
 
 def _facts_of(file: Path, wanted: list[str], is_label: Mapping[str, bool]) -> Iterator[tuple[str, ImageFacts]]:
     try:
-        array, affine, contradicts = _read(file)
+        stored = _read(file)
     except _UNREADABLE as error:
-        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}" if str(error) else "empty"
-        yield from ((path, ImageFacts(error=reason)) for path in wanted)
+        yield from ((path, ImageFacts(error=_reason(error))) for path in wanted)
         return
     for path in wanted:
         channel = file_and_channel(path)[1]
         if channel is None:
-            yield path, _measured(array, affine, contradicts, is_label[path])
-        elif array.ndim == 4 and channel < array.shape[-1]:
-            yield path, _measured(array[..., channel], affine, contradicts, is_label[path])
+            yield path, _measured(stored, is_label[path])
+        elif stored.voxels.ndim == 4 and channel < stored.voxels.shape[-1]:
+            yield path, _measured(stored._replace(voxels=stored.voxels[..., channel]), is_label[path])
         else:
-            yield path, ImageFacts(error=f"its shape is {array.shape}: there is no channel {channel}")
+            yield path, ImageFacts(error=f"its shape is {stored.voxels.shape}: there is no channel {channel}")
 
 
-def _read(file: Path) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Values, affine, and whether MONAI changes what is stored; nibabel is asked because MONAI turns all to float32."""
-    if file.name.endswith((".nii", ".nii.gz")):
-        image: Any = nib.load(file)
-        array, stored = np.asanyarray(image.dataobj), np.array(image.affine, dtype=float)
-        affine = np.array(correct_nifti_header_if_necessary(image).affine, dtype=float)  # as MONAI's reader does
-        return array, affine, not np.allclose(affine, stored)
-    image = LoadImage(image_only=True)(file)
-    return image.numpy(), np.asarray(image.affine, dtype=float), False
+def _read(file: Path) -> NiftiImage:
+    """Values and placement, by the reader of training."""
+    if is_nifti(file):
+        return read_nifti(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+        load = LoadImage(image_only=True)
+    image = load(file)
+    return NiftiImage(image.numpy(), Placement(np.asarray(image.affine, dtype=float)))
 
 
-def _measured(array: np.ndarray, affine: np.ndarray, contradicts: bool, is_label: bool) -> ImageFacts:
-    num_bad, finite = 0, array
+def _reason(error: Exception) -> str:
+    first = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+    if isinstance(error, BadImageError):
+        return first
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _measured(stored: NiftiImage, is_label: bool) -> ImageFacts:
+    """Facts of the numbers that training would compute with."""
+    try:
+        _, background = (as_numbers(stored.voxels), "") if is_label else as_image(stored.voxels)
+    except BadImageError as error:
+        return ImageFacts(error=str(error))
+    array, num_bad = as_numbers(stored.voxels), 0
+    finite = array
     if np.issubdtype(array.dtype, np.inexact):
         good = np.isfinite(array)
         num_bad = int(array.size - good.sum())
@@ -142,8 +165,9 @@ def _measured(array: np.ndarray, affine: np.ndarray, contradicts: bool, is_label
     digest.update(np.asarray(array, dtype=np.float32).ravel(order="F").data)
     return ImageFacts(
         shape=tuple(int(n) for n in array.shape),
-        affine=tuple(tuple(float(x) for x in row) for row in affine),
-        contradicts=contradicts,
+        affine=tuple(tuple(float(x) for x in row) for row in stored.placement.affine),
+        placement=stored.placement.note,
+        background=background,
         num_bad=num_bad,
         low=low,
         high=high,

@@ -18,6 +18,7 @@ from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.findings import KINDS, Finding
 from passion_monai.data.cases.folders import Item
 from passion_monai.data.cases.names import patient_of
+from passion_monai.utils.messages import printable
 
 __all__ = ["audit_json", "audit_text"]
 
@@ -36,7 +37,7 @@ def audit_text(audit: Audit) -> str:
     verdict = (
         "Training would run." if audit.trains else f"Training would FAIL: {_count(errors, 'error')} to mend first."
     )
-    return "\n".join([*lines, "", verdict]).replace(f"{audit.root}/", "")
+    return "\n".join(map(printable, [*lines, "", verdict])).replace(f"{audit.root}/", "")
 
 
 def audit_json(audit: Audit) -> dict[str, Any]:

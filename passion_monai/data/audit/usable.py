@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from passion_monai.data.audit.auditing import Audit, with_validation
+from passion_monai.data.audit.auditing import Audit, check_sections, training_doors, with_validation
 from passion_monai.data.availability.files import write_availability
 from passion_monai.data.cases.data_lists import list_text
-from passion_monai.data.cases.findings import KINDS
+from passion_monai.data.cases.findings import KINDS, Finding
 from passion_monai.data.cases.folders import Item
 from passion_monai.utils.files import whole_file
+from passion_monai.utils.messages import few, printable
 
 __all__ = ["usable_sections", "write_training_files"]
 
 # files that are left out; of two with the same name or content nobody but the user can choose
 _UNUSABLE = {"unreadable", "axes", "affine", "not-finite", "grid", "label-value", "label-image", "empty"}
-_UNUSABLE_CASES = {"small"}
+_UNUSABLE_CASES = {"small", "case-name"}
+_NOT_READ = {"not-there", "format"}
 
 
 def usable_sections(audit: Audit, seed: int = 0) -> dict[str, list[Item]]:
@@ -46,7 +48,7 @@ def write_training_files(audit: Audit, folder: Path, seed: int = 0, overwrite: b
     """Write ``data_list.json`` and ``availability.csv`` (of the training cases) into a folder.
 
     Returns:
-        What was written, what was left out, and how to train with it.
+        What was written, what was left out, what is still wrong, and how to train with it when nothing is.
 
     Raises:
         FileExistsError: when a file is there and ``overwrite`` is off.
@@ -64,14 +66,25 @@ def write_training_files(audit: Audit, folder: Path, seed: int = 0, overwrite: b
     table = {item["case"]: [name in item for name in audit.modalities] for item in sections["training"]}
     write_availability(targets[1], table, audit.modalities)
     counts = ", ".join(f"{len(items)} {section}" for section, items in sections.items())
-    return "\n".join(
-        [
-            f"wrote {targets[0]} ({counts}) and {targets[1]}",
-            *_left_out(audit, sections),
-            f"train with: --dataset_dir {audit.root} --data_list_file_path {targets[0]}",
-            "(availability.csv says the same of the training cases; edit it to hide more, then --availability FILE)",
-        ]
-    )
+    errors = [f.message for f in _errors(audit, sections)] or [
+        finding.detail for finding in training_doors(audit.root, audit.modalities, targets[0], seed)
+    ]
+    lines = [f"wrote {targets[0]} ({counts}) and {targets[1]}", *_left_out(audit, sections)]
+    if errors:
+        lines += [f"STILL WRONG, training on this list would fail: {text}" for text in errors[:5]]
+        lines += [f"... and {len(errors) - 5} more"] * (len(errors) > 5)
+    else:
+        lines.append(f"train with: --dataset_dir {audit.root} --data_list_file_path {targets[0]}")
+        lines.append(
+            "(availability.csv says the same of the training cases; edit it to hide more, then --availability FILE)"
+        )
+    return "\n".join(map(printable, lines))
+
+
+def _errors(audit: Audit, sections: Mapping[str, Sequence[Item]]) -> list[Finding]:
+    """What an audit of these sections would call an error; their images are known already."""
+    found = check_sections(sections, audit.facts, audit.modalities, audit.coding, audit.crop, audit.patient)
+    return [finding for finding in found if finding.error]
 
 
 def _left_out(audit: Audit, sections: Mapping[str, Sequence[Item]]) -> list[str]:
@@ -83,6 +96,8 @@ def _left_out(audit: Audit, sections: Mapping[str, Sequence[Item]]) -> list[str]
             if lacking:
                 what = ", ".join(lacking) if item["case"] in kept else "the whole case"
                 lines.append(f"left out: {what} of {item['case']}")
+    gone = [finding.files[0] for finding in audit.findings if finding.kind in _NOT_READ]
+    lines += [f"left out: {few(gone)}"] if gone else []
     lines += [f"still to mend by hand: {KINDS[kind].title}" for kind in _kinds(audit) if kind in ("same-file", "leak")]
     return lines
 

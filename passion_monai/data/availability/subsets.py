@@ -14,7 +14,9 @@ from torch import Tensor
 
 from passion_monai.utils.messages import nearest
 
-__all__ = ["all_subsets", "draw_subset", "parse_subset", "subset_name"]
+__all__ = ["MOST_MODALITIES", "all_subsets", "draw_subset", "parse_subset", "subset_name"]
+
+MOST_MODALITIES = 12  # 4095 subsets; 40 modalities would have a trillion
 
 
 def all_subsets(num_modalities: int) -> Tensor:
@@ -27,7 +29,7 @@ def all_subsets(num_modalities: int) -> Tensor:
         ``(2^M - 1, M)`` bool; the first M rows are the single modalities, the last row is all of them.
 
     Raises:
-        ValueError: when ``num_modalities`` is below 1.
+        ValueError: when ``num_modalities`` is below 1 or above `MOST_MODALITIES`.
 
     Example:
         >>> all_subsets(3).int().tolist()
@@ -35,6 +37,8 @@ def all_subsets(num_modalities: int) -> Tensor:
     """
     if num_modalities < 1:
         raise ValueError(f"num_modalities must be at least 1, got {num_modalities}")
+    if num_modalities > MOST_MODALITIES:
+        raise ValueError(f"num_modalities must be at most {MOST_MODALITIES}, got {num_modalities}")
     members = [c for size in range(1, num_modalities + 1) for c in combinations(range(num_modalities), size)]
     subsets = torch.zeros(len(members), num_modalities, dtype=torch.bool)
     for row, chosen in zip(subsets, members, strict=True):

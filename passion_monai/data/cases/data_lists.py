@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from passion_monai.data.cases.channels import file_and_channel
-from passion_monai.data.cases.findings import Finding, raise_first_error
+from passion_monai.data.cases.files import list_images
+from passion_monai.data.cases.findings import Finding, settle
 from passion_monai.data.cases.folders import FoundCases, Item
 from passion_monai.data.cases.names import stem_of
+from passion_monai.utils.case_names import case_name
 from passion_monai.utils.messages import few, nearest
+from passion_monai.utils.texts import read_json
 
-__all__ = ["find_listed", "list_text", "load_data_list", "read_sections"]
+__all__ = ["find_listed", "list_text", "load_data_list", "read_sections", "unread_sections"]
 
 
 def load_data_list(
@@ -38,14 +41,14 @@ def load_data_list(
 
     Raises:
         FileNotFoundError: when the JSON or a file that it names does not exist; case and key are named.
-        ValueError: when it is not JSON, lacks the section, the section is empty, a key is unknown, a case has no image
-            or is named twice.
+        ValueError: when it is not JSON, lacks the section, the section is empty, a key is unknown or there twice; when
+            a case has no image, cannot be called so (see `passion_monai.utils.case_names`) or is named twice.
     """
     sections = read_sections(Path(path))
     if section not in sections:
         raise ValueError(f"{path} has no section {section!r}; it has {few(list(sections))}")
     items, findings = find_listed(path, sections[section], section, base_dir, modalities)
-    raise_first_error(findings)
+    settle(findings)
     if not items:
         raise ValueError(f"section {section!r} of {path} is empty")
     return items
@@ -71,9 +74,8 @@ def find_listed(
         except ValueError as error:
             findings.append(Finding("list", str(error)))
             continue
-        for key, file in _absent(item):
-            text = f"{where}, case {item['case']!r}: {key} file {file} does not exist"
-            findings.append(Finding("file", text, item["case"], (file,)))
+        for key, finding in _unusable(item, where):
+            findings.append(finding)
             del item[key]
         if item.keys() - {"case", "label"}:
             items.append(item)
@@ -88,16 +90,21 @@ def read_sections(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"data list {path} does not exist")
     try:
-        sections = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not JSON but no text at all: expected a data list (JSON), or a folder of cases"
-        ) from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+        sections = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; expected a data list (JSON), or a folder of cases") from error
     if not isinstance(sections, dict):
         raise ValueError(f'{path} must hold an object {{"training": [...], "validation": [...]}}')
     return sections
+
+
+def unread_sections(path: str | PathLike[str], held: Mapping[str, Any]) -> list[Finding]:
+    """A finding for every section with cases that nobody reads."""
+    return [
+        Finding("section", f"section {section!r} of {path} is not read")
+        for section, entries in held.items()
+        if section not in ("training", "validation", "test") and isinstance(entries, list) and entries
+    ]
 
 
 def list_text(sections: Mapping[str, Sequence[Item]], root: Path, modalities: Sequence[str]) -> str:
@@ -149,12 +156,28 @@ def _listed_item(entry: Mapping[str, Any], base: Path, modalities: Sequence[str]
     paths = {key: base / file for key, file in files.items() if file}
     if not paths:
         raise ValueError(f"{where} has no image: expected a path for at least one of {list(modalities)}")
-    case = str(entry.get("case") or stem_of(next(iter(paths.values()))))
+    given = entry.get("case")
+    case = case_name(stem_of(Path(next(iter(paths.values())))) if given is None else given, where)
     if entry.get("label"):
         paths["label"] = base / entry["label"]
     return {"case": case, **{key: str(path) for key, path in paths.items()}}
 
 
-def _absent(item: Item) -> list[tuple[str, str]]:
-    """Key and path of the files that do not exist."""
-    return [(key, path) for key, path in item.items() if key != "case" and not file_and_channel(path)[0].exists()]
+def _unusable(item: Item, where: str) -> list[tuple[str, Finding]]:
+    """Keys whose files are not there or are folders; a folder called like a file gives the one image in it."""
+    found = []
+    for key, path in item.items():
+        file, channel = file_and_channel(path) if key != "case" else (Path(), None)
+        if key == "case" or file.is_file():
+            continue
+        here = f"{where}, case {item['case']!r}: {key} file {path}"
+        images = list_images(file).images if file.is_dir() else []
+        if len(images) == 1:
+            item[key] = str(images[0].path) if channel is None else f"{images[0].path}#{channel}"
+        elif file.is_dir():
+            text = f"{here} is a folder with {len(images)} images, expected a file (DICOM is read by passion predict)"
+            found.append((key, Finding("list", text, item["case"], (path,))))
+        else:
+            gone = " (it is a link to nothing: fetch its content)" if file.is_symlink() else ""
+            found.append((key, Finding("file", f"{here} does not exist{gone}", item["case"], (path,))))
+    return found

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from passion_monai.data.cases.folders import Item, nifti_files
+from passion_monai.data.cases.files import ImageFile, list_images
+from passion_monai.data.cases.findings import Finding
+from passion_monai.data.cases.folders import Item, checked_names, other_formats
 from passion_monai.data.cases.names import modality_suffixes, stem_of
-from passion_monai.utils.files import read_json_object
 from passion_monai.utils.messages import few
+from passion_monai.utils.texts import read_json
 
 __all__ = ["Decathlon", "decathlon"]
 
@@ -21,14 +23,18 @@ class Decathlon(NamedTuple):
     Args:
         channels: modality of every channel, by its name in ``dataset.json``.
         sections: ``training``, and ``test`` with the cases of ``imagesTs`` that have a label in ``labelsTs``.
+        unlabelled: cases of ``imagesTs`` without one.
         label_names: stored label value to what ``dataset.json`` calls it.
         four_d: the modalities of a case share a file.
+        findings: what is wrong with the files.
     """
 
     channels: list[str]
     sections: dict[str, list[Item]]
+    unlabelled: list[Item]
     label_names: dict[int, str]
     four_d: bool
+    findings: list[Finding]
 
 
 def decathlon(root: Path, modalities: Sequence[str] | None = None) -> Decathlon | None:
@@ -50,11 +56,16 @@ def decathlon(root: Path, modalities: Sequence[str] | None = None) -> Decathlon 
         return None
     facts = _facts(root / "dataset.json")
     channels = _channels(facts, root, modalities)
-    paths = nifti_files(root / "imagesTr")
-    four_d = not any(_numbered(path) for path in paths)
-    sections = {"training": _cases(root, "Tr", channels, modalities)}
-    test = [item for item in _cases(root, "Ts", channels, modalities) if "label" in item]
-    return Decathlon(channels, {**sections, **({"test": test} if test else {})}, _label_names(facts), four_d)
+    findings: list[Finding] = []
+    four_d = not any(_numbered(image.named) for image in list_images(root / "imagesTr").images)
+    sections = {"training": _cases(root, "Tr", channels, modalities, findings)}
+    held_out = _cases(root, "Ts", channels, modalities, findings)
+    test, unlabelled = ([item for item in held_out if ("label" in item) == wanted] for wanted in (True, False))
+    if unlabelled:
+        text = f"{len(unlabelled)} cases of {root / 'imagesTs'} have no label in labelsTs and test nothing"
+        findings.append(Finding("test-label", text))
+    sections |= {"test": test} if test else {}
+    return Decathlon(channels, sections, unlabelled, _label_names(facts), four_d, findings)
 
 
 def _facts(path: Path) -> Mapping[str, Any]:
@@ -63,7 +74,10 @@ def _facts(path: Path) -> Mapping[str, Any]:
             f"{path} does not exist: without it nobody knows which channel is which modality. Write "
             f'{{"channel_names": {{"0": "flair", "1": "t1"}}}} into it'
         )
-    return read_json_object(path, 'it must be an object with "channel_names"')
+    facts = read_json(path)
+    if not isinstance(facts, dict):
+        raise ValueError(f"{path} must hold an object with 'channel_names', found a {type(facts).__name__}")
+    return facts
 
 
 def _channels(facts: Mapping[str, Any], root: Path, modalities: Sequence[str] | None) -> list[str]:
@@ -83,30 +97,49 @@ def _own_name(name: str, modalities: Sequence[str] | None) -> str:
     return next((own for own in modalities if modality_suffixes(own) == group), name)
 
 
-def _cases(root: Path, end: str, channels: Sequence[str], modalities: Sequence[str] | None) -> list[Item]:
+def _cases(
+    root: Path, end: str, channels: Sequence[str], modalities: Sequence[str] | None, findings: list[Finding]
+) -> list[Item]:
     if not (root / f"images{end}").is_dir():
         return []
     items: dict[str, Item] = {}
-    for path in nifti_files(root / f"images{end}"):
-        for case, number, value in _parts(path, len(channels)):
+    for image in _images(root / f"images{end}", modalities or channels, findings):
+        for case, number, value in _parts(image, len(channels)):
             if number >= len(channels):
-                raise ValueError(f"{path} is channel {number}, but dataset.json names {len(channels)}: {few(channels)}")
+                raise ValueError(
+                    f"{image.path} is channel {number}, but dataset.json names {len(channels)}: {few(channels)}"
+                )
             item = items.setdefault(case, {"case": case})
             if modalities is None or channels[number] in modalities:
                 item[channels[number]] = value
-    for path in nifti_files(root / f"labels{end}") if (root / f"labels{end}").is_dir() else []:
-        if stem_of(path) in items:
-            items[stem_of(path)]["label"] = str(path)
-    return [items[case] for case in sorted(items) if items[case].keys() - {"case", "label"}]
+    labels = root / f"labels{end}"
+    for image in _images(labels, modalities or channels, findings) if labels.is_dir() else []:
+        case = stem_of(image.named)
+        if case not in items:
+            findings.append(Finding("unknown-file", f"{image.path} has no image in images{end}", case))
+        elif "label" in items[case]:
+            text = f"case {case!r} has two labels: {items[case]['label']} and {image.path}"
+            findings.append(Finding("two-files", text, case, (str(image.path),)))
+        else:
+            items[case]["label"] = str(image.path)
+    found = [items[case] for case in sorted(items) if items[case].keys() - {"case", "label"}]
+    findings.extend(checked_names(found))
+    return found
 
 
-def _parts(path: Path, num_channels: int) -> Iterator[tuple[str, int, str]]:
+def _images(folder: Path, modalities: Sequence[str], findings: list[Finding]) -> list[ImageFile]:
+    files = list_images(folder)
+    findings.extend([*files.findings, *other_formats(files.others, modalities)])
+    return files.images
+
+
+def _parts(image: ImageFile, num_channels: int) -> Iterator[tuple[str, int, str]]:
     """Case, channel number and path (with channel) of what a file holds."""
-    numbered = _numbered(path)
+    numbered = _numbered(image.named)
     if numbered:
-        yield numbered[1], int(numbered[2]), str(path)
+        yield numbered[1], int(numbered[2]), str(image.path)
     else:
-        yield from ((stem_of(path), number, f"{path}#{number}") for number in range(num_channels))
+        yield from ((stem_of(image.named), number, f"{image.path}#{number}") for number in range(num_channels))
 
 
 def _numbered(path: Path) -> re.Match[str] | None:

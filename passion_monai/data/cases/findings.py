@@ -5,11 +5,18 @@ Training stops at the first error; `passion audit` collects all of them. Both sp
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["KINDS", "Finding", "Kind", "raise_first_error"]
+from passion_monai.utils.messages import printable
+
+__all__ = ["KINDS", "Finding", "Kind", "settle", "warnings_already_said"]
+
+logger = logging.getLogger(__name__)
+SHOWN = 5  # warnings of a kind
 
 
 class Kind(NamedTuple):
@@ -24,6 +31,23 @@ KINDS = {
     "empty-folder": Kind(True, "empty folders", "copy the images into it again or remove it"),
     "no-image": Kind(True, "cases or folders without an image", "add an image, rename the files, or remove the case"),
     "two-files": Kind(True, "two files for one modality", "remove one of them"),
+    "not-there": Kind(
+        True,
+        "files whose content is not here",
+        "fetch it (datalad get, git annex get, git lfs pull, dvc pull), or remove the link",
+    ),
+    "format": Kind(
+        True,
+        "images in a format that is not read from folders",
+        "convert them to NIfTI, or move them out of the folder",
+    ),
+    "case-name": Kind(True, "case names that cannot be used", "rename the files, or name the case in a data list"),
+    "label-guess": Kind(
+        False, "labels found by a rule of thumb", "rename the file to CASE_seg, or write the label into a data list"
+    ),
+    "unused-list": Kind(
+        False, "data lists and tables that are not used", "name them: --data_list_file_path FILE, --availability FILE"
+    ),
     "case-twice": Kind(True, "case names used twice", "case names must be unique: rename, or train from a data list"),
     "list": Kind(True, "data list entries that cannot be used", "correct the data list"),
     "file": Kind(True, "listed files that do not exist", "correct the path, or write null for a missing modality"),
@@ -47,8 +71,16 @@ KINDS = {
     "affine": Kind(True, "affines that cannot be inverted", "repair the header (sform, qform) from the original scan"),
     "header": Kind(
         False,
-        "headers that contradict themselves",
-        "pixdim fits the qform, not the sform, so training takes the qform: write the affine that you mean into both",
+        "headers that do not say clearly where a scan lies",
+        "the sform is read, else the qform, else the voxel size alone: write the affine that you mean into both",
+    ),
+    "background": Kind(
+        False,
+        "images whose background is not 0",
+        "training and prediction take it as 0: right, if it is the background",
+    ),
+    "unclear-background": Kind(
+        False, "images whose background is not clear", "normalisation takes all but 0 for the patient: set it to 0"
     ),
     "not-finite": Kind(True, "NaN or infinite voxels", "replace them (0 outside of the scan) or leave the file out"),
     "small": Kind(True, "cases smaller than the training crop", "train with a smaller --roi_size, or pad the scans"),
@@ -98,12 +130,17 @@ class Finding:
         detail: what was found, without the way out.
         case: whose problem it is; None for the whole data set.
         files: the paths that are meant.
+        named: a path whose name says of which modality, or that it is a label; None when nothing does.
     """
 
     kind: str
     detail: str
     case: str | None = None
     files: tuple[str, ...] = ()
+    named: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", printable(self.detail))  # names of files reach terminals and logs
 
     @property
     def error(self) -> bool:
@@ -121,13 +158,29 @@ class Finding:
         return f"{self.detail}; {KINDS[self.kind].suggestion}"
 
 
-def raise_first_error(findings: Iterable[Finding]) -> None:
-    """Raise the first error among the findings.
+def settle(findings: Iterable[Finding]) -> None:
+    """Raise the first error among the findings; when there is none, say the warnings, at most five of a kind.
 
     Raises:
         ValueError: with its message.
-        FileNotFoundError: when a listed file does not exist.
+        FileNotFoundError: when a file that is named, listed or linked is not there.
     """
+    kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.error:
-            raise (FileNotFoundError if finding.kind == "file" else ValueError)(finding.message)
+            raise (FileNotFoundError if finding.kind in ("file", "not-there") else ValueError)(finding.message)
+        kinds.setdefault(finding.kind, []).append(finding)
+    for kind, found in kinds.items():
+        details = "; ".join(finding.detail for finding in found[:SHOWN])
+        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        logger.warning(f"{KINDS[kind].title}: {details}{more}. {KINDS[kind].suggestion}")
+
+
+@contextmanager
+def warnings_already_said() -> Iterator[None]:
+    """In this block `settle` raises errors and is silent about the rest, because an audit shows all of it."""
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before

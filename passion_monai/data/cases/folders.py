@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from glob import iglob
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from passion_monai.data.cases.findings import Finding, raise_first_error
-from passion_monai.data.cases.names import read_name, suffix_keys
+from passion_monai.data.cases.files import ImageFile, list_images
+from passion_monai.data.cases.findings import Finding, settle
+from passion_monai.data.cases.names import is_misnamed_label, read_name, stem_of, suffix_keys
+from passion_monai.data.cases.visits import names_with_patients
+from passion_monai.utils.case_names import case_name
 from passion_monai.utils.messages import few
 
-__all__ = ["FoundCases", "Item", "brats_cases", "find_cases", "nifti_files"]
+__all__ = ["FoundCases", "Item", "brats_cases", "checked_names", "find_cases", "other_formats"]
 
 Item: TypeAlias = dict[str, Any]
 Place: TypeAlias = tuple[Path, str]  # folder and case; files of one case lie in one folder, but in BIDS
@@ -48,40 +50,44 @@ def brats_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> list[
             two formats.
     """
     found = find_cases(folder, modalities)
-    raise_first_error(found.findings)
+    settle(found.findings)
     return found.items
 
 
-def find_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> FoundCases:
+def find_cases(folder: str | PathLike[str], modalities: Sequence[str], labels_alone: bool = False) -> FoundCases:
     """As `brats_cases`, but what is wrong is listed beside the cases that can be used.
 
     Of two files for one modality the first is taken; cases that share a name are called by their folders as well.
 
+    Args:
+        folder: to look in.
+        modalities: the M names in config order.
+        labels_alone: labels without an image are cases, too.
+
     Raises:
         FileNotFoundError: when the folder does not exist.
+        PermissionError: when a folder may not be read.
     """
     root = Path(folder).expanduser().absolute()
     if not root.is_dir():
         raise FileNotFoundError(f"dataset folder {root} does not exist")
-    findings = [Finding("empty-folder", f"{path} holds no file", files=(str(path),)) for path in _empty_folders(root)]
+    files = list_images(root)
+    findings = list(files.findings)
     keys = suffix_keys(modalities)
     found: dict[Place, Item] = {}
     strange: dict[Path, list[Path]] = {}
-    for path in nifti_files(root):
-        read = read_name(path, keys)
+    for image in files.images:
+        read = read_name(image.named, keys)
         if read is None:
-            strange.setdefault(path.parent, []).append(path)
-            continue
-        case, key = read
-        item = found.setdefault((root if case.startswith("sub-") else path.parent, case), {"case": case})
-        if key in item:
-            text = f"case {case!r} has two files for {key}: {item[key]} and {path}"
-            findings.append(Finding("two-files", text, case, (item[key], str(path))))
+            strange.setdefault(image.named.parent, []).append(image.named)
         else:
-            item[key] = str(path)
-    findings += _without_image(found, modalities)
+            findings += _add(found, image, *read, root)
+    findings += other_formats(files.others, modalities)
+    findings += [*_misnamed_labels(found), *_other_maps(found)]
+    if not labels_alone:
+        findings += _without_image(found, modalities)
     findings += _strange_files(strange, found, modalities)
-    findings += _rename_twins(found, root)
+    findings += _name(found, root)
     items = sorted(found.values(), key=lambda item: str(item["case"]))
     if not items and not any(finding.error for finding in findings):
         text = f"no case found in {root}: expected files like CASE_{modalities[0]}.nii.gz, in a folder per case or not"
@@ -89,34 +95,68 @@ def find_cases(folder: str | PathLike[str], modalities: Sequence[str]) -> FoundC
     return FoundCases(items, findings)
 
 
-def nifti_files(root: Path) -> list[Path]:
-    """NIfTI files below a folder, also behind links to folders, hidden ones left out, sorted."""
-    paths = map(root.joinpath, iglob("**/*.nii*", root_dir=root, recursive=True))
-    return sorted(path for path in paths if path.name.endswith((".nii", ".nii.gz")) and path.is_file())
+def _add(found: dict[Place, Item], image: ImageFile, case: str, key: str, root: Path) -> Iterator[Finding]:
+    """Give a file to its case."""
+    item = found.setdefault((root if case.startswith("sub-") else image.named.parent, case), {"case": case})
+    if key in item:
+        text = f"case {case!r} has two files for {key}: {item[key]} and {image.path}"
+        yield Finding("two-files", text, case, (item[key], str(image.path)), str(image.named))
+    else:
+        item[key] = str(image.path)
 
 
-def _empty_folders(root: Path) -> list[Path]:
-    folders = (path for path in root.rglob("*") if path.is_dir() and not _hidden(path, root))
-    return sorted(path for path in folders if not any(path.iterdir()))
+def other_formats(files: Sequence[Path], modalities: Sequence[str]) -> Iterator[Finding]:
+    """Images in formats that are not read: an error where their names, or the folder of a DICOM series, say what."""
+    keys = suffix_keys(modalities)
+    others: dict[Path, list[Path]] = {}
+    for path in files:
+        if read_name(path.with_name(stem_of(path).split(".")[0]), keys) or read_name(path.parent, keys):
+            yield Finding("format", f"{path} is not read", files=(str(path),), named=str(path))
+        else:
+            others.setdefault(path.parent, []).append(path)
+    for parent, paths in others.items():
+        names = few([path.name for path in paths])
+        yield Finding("unknown-file", f"{parent} also holds {names}, which are not read", files=tuple(map(str, paths)))
 
 
-def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
+def _misnamed_labels(found: dict[Place, Item]) -> Iterator[Finding]:
+    """BraTS20_Training_355's label is called W39_1998.09.19_Segm.nii: it belongs to the only case beside it."""
+    for (parent, case), item in list(found.items()):
+        if item.keys() == {"case", "label"} and is_misnamed_label(Path(item["label"])):
+            siblings = [one for place, one in found.items() if place[0] == parent and place[1] != case]
+            if len(siblings) == 1 and "label" not in siblings[0]:
+                del found[parent, case]
+                siblings[0]["label"] = item["label"]
+                text = f"{item['label']} does not say whose label it is; taken for the only case beside it"
+                yield Finding("label-guess", text, siblings[0]["case"], (item["label"],))
+
+
+def _other_maps(found: dict[Place, Item]) -> Iterator[Finding]:
+    """Take out maps such as ``X_brain_seg`` beside the images of case X: they are not the label of a case X_brain."""
+    for (parent, case), item in list(found.items()):
+        if item.keys() == {"case", "label"}:
+            owner = next(
+                (other for (folder, other), one in found.items() if folder == parent and _owns(one, case)), None
+            )
+            if owner is not None:
+                del found[parent, case]
+                text = f"{item['label']} is not called like the label of case {owner!r}, {owner}_seg"
+                yield Finding("unknown-file", text, owner, (item["label"],))
+
+
+def _owns(item: Item, case: str) -> bool:
+    """Whether another case's name is this one's and a word, ``X_brain``; ``X_2`` is a case of its own."""
+    rest = case.removeprefix(item["case"])
+    return bool(item.keys() - {"case", "label"}) and rest != case and rest[:1] in ("_", "-") and rest[1:2].isalpha()
 
 
 def _without_image(found: dict[Place, Item], modalities: Sequence[str]) -> Iterator[Finding]:
-    """Take cases without an image out; a stray label is given to the only case beside it."""
+    """Take cases without an image out."""
     for (parent, case), item in list(found.items()):
-        if any(name in item for name in modalities):
-            continue
-        del found[parent, case]
-        # BraTS20_Training_355's label is called W39_1998.09.19_Segm.nii: it belongs to the only case beside it.
-        siblings = [other for (folder, _), other in found.items() if folder == parent]
-        if len(siblings) == 1 and "label" not in siblings[0]:
-            siblings[0]["label"] = item["label"]
-            continue
-        text = f"case {case!r} in {parent} has no image: none of {list(modalities)} is there"
-        yield Finding("no-image", text, case, (item["label"],))
+        if not any(name in item for name in modalities):
+            del found[parent, case]
+            text = f"case {case!r} in {parent} has no image: none of {list(modalities)} is there"
+            yield Finding("no-image", text, case, (item["label"],))
 
 
 def _strange_files(
@@ -135,11 +175,24 @@ def _strange_files(
             yield Finding("no-image", text, files=files)
 
 
-def _rename_twins(found: Mapping[Place, Item], root: Path) -> Iterator[Finding]:
-    """Cases in two folders under one name get the folders' names as well."""
-    names = Counter(case for _, case in found)
+def _name(found: Mapping[Place, Item], root: Path) -> Iterator[Finding]:
+    """Names that show the patient and can be used; cases in two folders under one name get the folders' names, too."""
+    names = names_with_patients(found, root)
+    counts = Counter(names.values())
     for (parent, case), item in found.items():
-        if names[case] > 1:
-            item["case"] = "_".join((*parent.relative_to(root).parts, case))
+        item["case"] = names[parent, case]
+        if counts[item["case"]] > 1:
+            item["case"] = "_".join((*parent.relative_to(root).parts, item["case"]))
             text = f"case {case!r} is there twice, in {parent} and elsewhere (here: {item['case']!r})"
             yield Finding("case-twice", text, item["case"])
+    yield from checked_names(found.values())
+
+
+def checked_names(items: Iterable[Item]) -> Iterator[Finding]:
+    """Put names into their one spelling, in place, and say which cannot be used."""
+    for item in items:
+        path = next((value for key, value in item.items() if key != "case"), "")
+        try:
+            item["case"] = case_name(item["case"], str(path))
+        except ValueError as error:
+            yield Finding("case-name", str(error), str(item["case"]), (str(path),))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from passion_monai.data.availability.published import published_split
 from passion_monai.data.cases.decathlon import Decathlon, decathlon
-from passion_monai.data.cases.findings import Finding
-from passion_monai.data.cases.folders import Item, find_cases, nifti_files
-from passion_monai.data.cases.names import known_modalities
+from passion_monai.data.cases.files import ImageFile, list_images
+from passion_monai.data.cases.findings import Finding, settle
+from passion_monai.data.cases.folders import Item, find_cases
+from passion_monai.data.cases.lists_beside import unused_lists
+from passion_monai.data.cases.names import known_modalities, stem_of
 from passion_monai.utils.messages import few
 
 __all__ = ["SECTION_FOLDERS", "Layout", "detect_modalities", "read_layout"]
@@ -27,15 +29,22 @@ class Layout:
         sections: ``training``, ``validation``, ``test`` to cases; sections that nothing says are not there.
         findings: what is wrong with names and folders.
         label_names: stored label value to name, when the data set says so.
+        unlabelled: cases that neither train nor test, but can be predicted.
     """
 
     name: str
     sections: dict[str, list[Item]]
     findings: list[Finding] = field(default_factory=list)
     label_names: Mapping[int, str] = field(default_factory=dict)
+    unlabelled: list[Item] = field(default_factory=list)
+
+    @property
+    def items(self) -> list[Item]:
+        """All cases."""
+        return [*(item for part in self.sections.values() for item in part), *self.unlabelled]
 
 
-def read_layout(root: Path, modalities: Sequence[str]) -> Layout:
+def read_layout(root: Path, modalities: Sequence[str], labels_alone: bool = False) -> Layout:
     """Find the cases of a folder, by the first of these that fits.
 
     1. ``imagesTr`` and ``dataset.json``: Medical Segmentation Decathlon or nnU-Net;
@@ -46,6 +55,7 @@ def read_layout(root: Path, modalities: Sequence[str]) -> Layout:
     Args:
         root: of the data set.
         modalities: the M names in config order.
+        labels_alone: labels without an image are cases, too.
 
     Raises:
         FileNotFoundError: when the folder, or the ``dataset.json`` of 1, does not exist.
@@ -56,13 +66,17 @@ def read_layout(root: Path, modalities: Sequence[str]) -> Layout:
     found = decathlon(root, modalities)
     if found is not None:
         return _decathlon_layout(root, found, modalities)
-    folders = {s: next((root / n for n in names if (root / n).is_dir()), None) for s, names in SECTION_FOLDERS.items()}
+    below = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    folders = {s: next((below[n] for n in names if n in below), None) for s, names in SECTION_FOLDERS.items()}
     if folders["training"]:
-        cases = {section: find_cases(folder, modalities) for section, folder in folders.items() if folder}
+        used = [folder for folder in folders.values() if folder]
+        cases = {s: find_cases(folder, modalities, labels_alone) for s, folder in folders.items() if folder}
         findings = [finding for part in cases.values() for finding in part.findings]
-        used = ", ".join(folder.name for folder in folders.values() if folder)
-        return Layout(f"{_naming(root)}, in folders {used}", {s: part.items for s, part in cases.items()}, findings)
-    items, findings = find_cases(root, modalities)
+        findings += [*_outside(root, used), *unused_lists(root, modalities)]
+        name = f"{_naming(root)}, in folders {', '.join(folder.name for folder in used)}"
+        return Layout(name, {s: part.items for s, part in cases.items()}, findings)
+    items, findings = find_cases(root, modalities, labels_alone)
+    findings += unused_lists(root, modalities)
     for name in ("brats2020", "myops2020"):
         split = published_split(name)
         if items and {item["case"] for item in items} <= {case for cases in split.values() for case in cases}:
@@ -83,8 +97,10 @@ def detect_modalities(root: Path) -> list[str]:
     found = decathlon(root)
     if found is not None:
         return found.channels
-    paths = nifti_files(root)
+    files = list_images(root)
+    paths = [image.named for image in files.images]
     if not paths:
+        settle(files.findings)
         raise ValueError(
             f"{root} holds no NIfTI file (*.nii, *.nii.gz); DICOM must be converted first, see passion predict"
         )
@@ -101,18 +117,31 @@ def detect_modalities(root: Path) -> list[str]:
 def _decathlon_layout(root: Path, found: Decathlon, modalities: Sequence[str]) -> Layout:
     name = "Medical Segmentation Decathlon (4-D files)" if found.four_d else "nnU-Net (a file per channel)"
     name += f", channels {', '.join(found.channels)}"
-    findings = []
-    if not found.sections["training"]:
+    used = [root / f"{kind}{end}" for kind in ("images", "labels") for end in ("Tr", "Ts")]
+    findings = [*found.findings, *_outside(root, used)]
+    if not found.sections["training"] and not found.unlabelled:
         text = f"{root / 'imagesTr'} holds no channel of {list(modalities)}; dataset.json names {few(found.channels)}"
         findings.append(Finding("no-image", text))
-    return Layout(name, found.sections, findings, found.label_names)
+    return Layout(name, found.sections, findings, found.label_names, found.unlabelled)
+
+
+def _outside(root: Path, used: Sequence[Path]) -> Iterator[Finding]:
+    """Images that lie beside the folders that are read."""
+    others: dict[Path, list[ImageFile]] = {}
+    for image in list_images(root).images:
+        if not any(image.named.is_relative_to(folder) for folder in used):
+            others.setdefault(root / image.named.relative_to(root).parts[0], []).append(image)
+    for path, images in others.items():
+        held = f" with {len(images)} images" if path.is_dir() else ""
+        files = tuple(str(image.path) for image in images)
+        yield Finding("unknown-file", f"{path}{held} is not in a folder that is read", files=files)
 
 
 def _naming(root: Path) -> str:
     """What the files' names follow."""
-    names = [path.name.lower() for path in nifti_files(root)]
+    names = [image.named.name.lower() for image in list_images(root).images]
     if any(name.startswith("sub-") for name in names):
         return "BIDS names (sub-01_T1w.nii.gz)"
-    if any(name.split(".nii")[0].endswith(("_c0", "_de")) for name in names):
+    if any(stem_of(Path(name)).endswith(("_c0", "_de")) for name in names):
         return "MyoPS names (CASE_C0.nii.gz)"
     return "BraTS names (CASE_flair.nii.gz)"

@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["known_modalities", "modality_suffixes", "patient_of", "read_name", "stem_of", "suffix_keys"]
+from passion_monai.data.cases.files import image_ending
+
+__all__ = [
+    "KNOWN",
+    "is_misnamed_label",
+    "known_modalities",
+    "modality_suffixes",
+    "patient_of",
+    "read_name",
+    "stem_of",
+    "suffix_keys",
+]
 
 _SUFFIXES = (
     ("flair", "t2f"),
@@ -18,13 +29,27 @@ _SUFFIXES = (
     ("label", "seg", "segm", "gd", "dseg"),
 )
 _BRATS, _MYOPS = ("flair", "t1ce", "t1", "t2"), ("bssfp", "lge", "t2")  # channel orders
+KNOWN = tuple(dict.fromkeys(_BRATS + _MYOPS))
+# BRATS20's W39_1998.09.19_Segm.nii is the label of BraTS20_Training_355
+_MISNAMED = re.compile(r"W\d+_\d{4}\.\d\d\.\d\d_Segm", re.I)
+# BIDS: brain masks, tissues and atlases are called mask and dseg as well; entities say what a file shows
+_SHOWS = re.compile(r"_(label|desc|seg|atlas)-([a-z0-9.+]+)")
+_LESION = re.compile(r"(?!non?|peri).*(?:lesion|tumou?r|glioma|wmh)s?")
+_ANATOMY = re.compile(
+    r"(?:.*(?:fmriprep|smriprep|freesurfer|fastsurfer|synthseg|samseg|cat12|fsl|spm|ants|qsiprep|mriqc|tissue|atlas).*)",
+    re.I,
+)
 _BIDS = re.compile(
     r"(?P<case>sub-[a-z0-9]+(?:_ses-[a-z0-9]+)?)(?P<entities>(?:_[a-z]+-[a-z0-9.+]+)*)_(?P<suffix>[a-z0-9]+)", re.I
 )
 _PATIENTS = (
     re.compile(r"(BraTS-.+-\d+)-\d+"),  # 2023 and later: BraTS-GLI-00001-000 is patient 00001, time point 000
     re.compile(r"(Brats1\d_.+)_\d+"),  # 2018: Brats18_TCIA01_131_1
+    re.compile(r"(.+?)__.+"),  # see `passion_monai.data.cases.visits`
     re.compile(r"(.+?)[_-](?:ses|session|study|visit|timepoint|tp)[-_]?[A-Za-z0-9]+"),  # BIDS and the like
+    re.compile(
+        r"(.*\d.*?)[_-](?:scan|exam|week|month|day|year|follow-?up|baseline)(?:[-_]?\d+[a-z]?(?:[-_]\d+)*)?", re.I
+    ),
 )
 
 
@@ -84,8 +109,9 @@ def read_name(path: Path, keys: Mapping[str, str]) -> tuple[str, str] | None:
         suffix, entities = bids["suffix"].lower(), bids["entities"].lower()
         if suffix == "t1w" and "_ce-" in entities:
             suffix = "t1ce"
-        if suffix == "mask" and "_label-" in entities:
-            suffix = "label"
+        if suffix in ("mask", "dseg"):
+            suffix = "label" if _shows_lesion(path, suffix, entities) else suffix
+            suffix = "" if suffix == "dseg" else suffix
         key = next((keys[s] for s in modality_suffixes(suffix) if s in keys), None)
         return None if key is None else (bids["case"], key)
     if _plain(stem) in keys:
@@ -94,14 +120,36 @@ def read_name(path: Path, keys: Mapping[str, str]) -> tuple[str, str] | None:
     return None if found is None else (stem[: -len(found) - 1], keys[found])
 
 
+def _shows_lesion(path: Path, suffix: str, entities: str) -> bool:
+    """Whether a BIDS mask or segmentation is the label.
+
+    Its entity ``label`` says so (a lesion or tumour; BIDS abbreviates ``L``), else another entity; a ``dseg`` without
+    any is one where no tool for anatomy wrote it.
+    """
+    shown = dict(_SHOWS.findall(entities))
+    label = shown.pop("label", None)
+    if label is not None and label != "l":
+        return bool(_LESION.fullmatch(label))
+    if shown:
+        return any(_LESION.fullmatch(word) for word in shown.values())
+    folders = path.parent.parts
+    tools = folders[folders.index("derivatives") :] if "derivatives" in folders else ()
+    return label == "l" or (suffix == "dseg" and not any(map(_ANATOMY.fullmatch, tools)))
+
+
+def is_misnamed_label(path: Path) -> bool:
+    """Whether a file is called like the one label of BraTS 2020 that does not say whose it is."""
+    return bool(_MISNAMED.fullmatch(stem_of(path)))
+
+
 def patient_of(case: str, pattern: str | None = None) -> str:
     r"""The patient whom a case belongs to: time points of one patient must not be split.
 
     Args:
         case: its name.
         pattern: a regular expression that is searched in the name; its first group (or all of it) is the patient. None
-            knows BraTS 2018, BraTS 2023 and later, BIDS, and names that end in ``_study2``, ``_visit2`` and the like;
-            any other case is a patient of its own.
+            knows BraTS 2018, BraTS 2023 and later, BIDS, names that end in ``_study2``, ``_visit2`` and the like, and
+            what stands before a double underscore; any other case is a patient of its own.
 
     Raises:
         ValueError: when the pattern is no regular expression, or does not occur in the name.
@@ -124,8 +172,14 @@ def patient_of(case: str, pattern: str | None = None) -> str:
 
 
 def stem_of(path: Path) -> str:
-    """Name without ``.nii`` or ``.nii.gz``."""
-    return path.name.split(".nii")[0]
+    """Name without the ending of its format, in capitals or not.
+
+    Example:
+        >>> stem_of(Path("a.1_T1.NII.GZ")), stem_of(Path("b_seg.mha"))
+        ('a.1_T1', 'b_seg')
+    """
+    ending = image_ending(path.name)
+    return path.name.removesuffix(ending) if ending else path.name.split(".nii")[0]
 
 
 def _plain(name: str) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-from passion_monai.data.cases.data_lists import load_data_list, read_sections
-from passion_monai.data.cases.findings import raise_first_error
+from passion_monai.data.cases.data_lists import load_data_list, read_sections, unread_sections
+from passion_monai.data.cases.findings import settle
 from passion_monai.data.cases.folders import Item, brats_cases
 from passion_monai.data.cases.layouts import SECTION_FOLDERS, read_layout
 from passion_monai.data.cases.names import patient_of
@@ -59,6 +59,7 @@ def case_lists(
     if not 0 < validation_fraction < 1:
         raise ValueError(f"validation_fraction must be in (0, 1), got {validation_fraction}")
     if data_list_file_path:
+        settle(unread_sections(data_list_file_path, read_sections(Path(data_list_file_path))))
         lists = {
             s: load_data_list(data_list_file_path, dataset_dir, modalities, s) for s in _sections(data_list_file_path)
         }
@@ -67,7 +68,7 @@ def case_lists(
         raise ValueError("neither dataset_dir nor data_list_file_path is given: name where the cases are")
     else:
         layout = read_layout(Path(dataset_dir), modalities)
-        raise_first_error(layout.findings)
+        settle(layout.findings)
         lists = layout.sections
         source = f"folder {dataset_dir}"
     lists = {section: lists.get(section, []) for section in SECTION_FOLDERS}

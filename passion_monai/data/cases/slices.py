@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.folders import Item
+from passion_monai.data.images import BadImageError, nifti_grid, read_nifti
 
 __all__ = ["slice_items"]
 
@@ -44,8 +44,10 @@ def slice_items(items: Iterable[Item], modalities: Sequence[str], labelled: int 
 def _labelled_slices(item: Item, labelled: int) -> list[int]:
     if not item.get("label"):
         raise ValueError(f"case {item['case']!r} has no label map to choose slices by; leave 'labelled' at 0")
-    stored: Any = nib.load(item["label"])
-    labels = np.asanyarray(stored.dataobj)
+    try:
+        labels = read_nifti(Path(item["label"])).voxels
+    except BadImageError as error:
+        raise ValueError(f"case {item['case']!r}: {error.sentence(item['label'])}") from error
     if labels.ndim != 3:
         raise ValueError(f"case {item['case']!r}: {item['label']} has shape {labels.shape}, expected (H, W, D)")
     return np.flatnonzero(np.count_nonzero(labels, axis=(0, 1)) >= labelled).tolist()
@@ -55,8 +57,10 @@ def _num_slices(item: Item, modalities: Sequence[str]) -> int:
     path = next(item[key] for key in (*modalities, "image") if item.get(key))
     path = path if isinstance(path, str) else next(file for file in path if file)
     file, channel = file_and_channel(path)
-    stored: Any = nib.load(file)
-    shape = tuple(stored.shape)[: None if channel is None else 3]
+    try:
+        shape = nifti_grid(file)[0][: None if channel is None else 3]
+    except BadImageError as error:
+        raise ValueError(f"case {item['case']!r}: {error.sentence(file)}") from error
     if len(shape) == 4:  # one file with all channels, last or first, as LoadImageModalitiesd reads it
         shape = shape[:3] if shape[3] == len(modalities) else shape[1:]
     if len(shape) != 3:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from passion_monai.data.cases.data_lists import find_listed, read_sections
-from passion_monai.data.cases.findings import Finding
+from passion_monai.data.cases.data_lists import find_listed, read_sections, unread_sections
+from passion_monai.data.cases.files import list_images
+from passion_monai.data.cases.findings import Finding, settle
+from passion_monai.data.cases.folders import Item, checked_names
 from passion_monai.data.cases.layouts import SECTION_FOLDERS, Layout, detect_modalities, read_layout
+from passion_monai.data.cases.names import KNOWN, modality_suffixes, read_name, stem_of, suffix_keys
+from passion_monai.data.cases.sections import check_disjoint
+from passion_monai.utils.messages import few
 
-__all__ = ["DataSource", "read_source"]
+__all__ = ["DataSource", "find_labels", "read_folder", "read_source"]
 
 KEYS = ("case", "image", "label")
 
@@ -62,14 +68,76 @@ def read_source(
     return DataSource(source, root, layout, names)
 
 
+def read_folder(folder: str | Path, modalities: Sequence[str]) -> list[Item]:
+    """All cases of a folder, whatever section they are of, with or without a label: what there is to predict.
+
+    Raises:
+        FileNotFoundError: when the folder, or the content of a file in it, is not there.
+        ValueError: when it holds no case, or something that cannot be told.
+    """
+    layout = read_layout(Path(folder).expanduser().absolute(), modalities)
+    settle(finding for finding in layout.findings if finding.kind != "test-label")
+    check_disjoint(layout.sections)
+    return layout.items
+
+
+def find_labels(source: str | Path, modalities: Sequence[str]) -> list[Item]:
+    """The cases of a folder or data list that have a label, by the names that training and prediction read.
+
+    A folder of labels alone may call them by the case only, ``labelsTr/CASE.nii.gz``: where no file is called like a
+    modality or a label, every image is the label of the case that it is called by.
+
+    Returns:
+        Items with ``label``, and those images that are there.
+
+    Raises:
+        FileNotFoundError: when the folder or the content of a label is not there.
+        ValueError: when there is no label, a case has two, or cases cannot be told apart.
+    """
+    root = Path(source).expanduser().absolute()
+    names = list(dict.fromkeys([*modalities, *KNOWN]))
+    names = [name for name in names if name in modalities or not set(modality_suffixes(name)) & _spellings(modalities)]
+    if root.is_file():
+        layout = _list_layout(root, root.parent, modalities)[0]
+    else:
+        layout = read_layout(root, names, labels_alone=True)
+    found = [item for item in layout.items if "label" in item]
+    images = [] if root.is_file() else list_images(root).images
+    if not found and images and not any(read_name(image.named, suffix_keys(names)) for image in images):
+        found = [{"case": stem_of(image.named), "label": str(image.path)} for image in images]
+        findings = [*_twice(found), *checked_names(found), *list_images(root).findings]
+    else:
+        findings = [finding for finding in layout.findings if _of_labels(finding, names)]
+    settle(findings)
+    check_disjoint(layout.sections)
+    if not found:
+        held = few([image.path.name for image in images])
+        raise ValueError(f"{root} holds no label (CASE_seg.nii.gz), found {held or 'no image'}")
+    return found
+
+
+def _spellings(modalities: Sequence[str]) -> set[str]:
+    return {suffix for name in modalities for suffix in modality_suffixes(name)}
+
+
+def _of_labels(finding: Finding, modalities: Sequence[str]) -> bool:
+    """Whether a finding concerns labels: what is wrong with images alone does not matter to them."""
+    if finding.named is None:
+        return finding.kind in ("case-twice", "case-name", "label-guess", "list", "file", "unknown-file")
+    read = read_name(Path(finding.named), suffix_keys(modalities))
+    return read is None or read[1] == "label"
+
+
+def _twice(items: Sequence[Item]) -> list[Finding]:
+    cases = Counter(item["case"] for item in items)
+    return [Finding("case-twice", f"case {case!r} is there twice") for case, count in cases.items() if count > 1]
+
+
 def _list_layout(path: Path, root: Path, modalities: Sequence[str] | None) -> tuple[Layout, list[str]]:
     held = read_sections(path)
     cases = {section: held[section] for section in SECTION_FOLDERS if held.get(section)}
     names = list(modalities or _listed_modalities(path, cases))
-    findings = []
-    for section, entries in held.items():
-        if section not in SECTION_FOLDERS and isinstance(entries, list) and entries:
-            findings.append(Finding("section", f"section {section!r} of {path} is not read"))
+    findings = unread_sections(path, held)
     found = {section: find_listed(path, entries, section, root, names) for section, entries in cases.items()}
     findings += [finding for part in found.values() for finding in part.findings]
     return Layout("data list", {section: part.items for section, part in found.items()}, findings), names

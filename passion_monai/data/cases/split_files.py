@@ -15,7 +15,7 @@ from passion_monai.data.availability.drawing import missing_rates
 from passion_monai.data.availability.files import Table, availability_text, read_availability
 from passion_monai.data.availability.tables import apply_availability, availability_report, availability_table
 from passion_monai.data.cases.data_lists import list_text
-from passion_monai.data.cases.findings import raise_first_error
+from passion_monai.data.cases.findings import settle
 from passion_monai.data.cases.folders import Item
 from passion_monai.data.cases.names import patient_of
 from passion_monai.data.cases.sections import check_disjoint
@@ -118,7 +118,7 @@ def write_split(
         ValueError: when the data or the plan are wrong.
     """
     data = read_source(source, modalities, dataset_dir)
-    raise_first_error(data.layout.findings)
+    settle(data.layout.findings)
     check_disjoint(data.layout.sections)
     items = [item for part in data.layout.sections.values() for item in part]
     whole = [item["case"] for item in items if "image" in item]

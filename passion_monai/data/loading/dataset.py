@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import tempfile
@@ -22,9 +23,14 @@ from monai.utils import TraceKeys, convert_to_tensor
 from torch.serialization import safe_globals
 from tqdm import tqdm
 
+from passion_monai.checkpoints import check_archive
 from passion_monai.data.loading.fingerprint import fingerprint
 
 __all__ = ["CaseDataset"]
+
+logger = logging.getLogger(__name__)
+
+_NOTES = 3  # cases whose files are named before the rest is left to the audit
 
 # What MONAI's records of invertible transforms hold beside tensors and built-in types: an enumeration, small arrays.
 _ARRAY_TYPES = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "int16")]
@@ -43,7 +49,8 @@ class CaseDataset(PersistentDataset):
     The random transforms of item i in epoch e are seeded from ``(seed, e, i)``: the same for any number of workers, any
     number of processes, and after a resume. `set_epoch` must be called before a loader begins the epoch.
 
-    An error in a transform is raised as what it is, not as MONAI's RuntimeError around it.
+    An error in a transform is raised as what it is, not as MONAI's RuntimeError around it. What `LoadImageModalitiesd`
+    notes about the files of the first few cases is logged, from the cache as well.
 
     Args:
         data: items, one a case.
@@ -66,7 +73,9 @@ class CaseDataset(PersistentDataset):
             raise ValueError("data is empty: a dataset needs at least one case")
         super().__init__(data, transform, cache_dir=None if cache_dir is None else Path(cache_dir), track_meta=True)
         self.seed = seed
+        self._checked: set[tuple[str, int, int, int]] = set()
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # persistent workers see it change
+        self._noted: set[str] = set()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose random numbers are used."""
@@ -93,11 +102,29 @@ class CaseDataset(PersistentDataset):
 
     def _cachecheck(self, item_transformed: Mapping[str, Any]) -> Any:
         """The deterministic part of the transforms applied to an item, from the cache when it is there."""
+        item = self._preprocessed(item_transformed)
+        if isinstance(item, Mapping) and item.get("notes"):
+            self._say(str(item["notes"]), str(item.get("case")))
+        return item
+
+    def _say(self, notes: str, case: str) -> None:
+        """Log what is odd about a case's files, once a case, and not of every case."""
+        if case in self._noted or len(self._noted) > _NOTES:
+            return
+        self._noted.add(case)
+        if len(self._noted) > _NOTES:
+            logger.warning("more cases are like these; `passion audit` names them all")
+            return
+        for note in notes.split("\n"):
+            logger.warning(f"case {case}: {note}")
+
+    def _preprocessed(self, item_transformed: Mapping[str, Any]) -> Any:
         if self.cache_dir is None:
             return _unwrapped(self._pre_transform, deepcopy(item_transformed))
         path = self.cache_dir / f"{fingerprint(item_transformed, self._preprocessing)}.pt"
         if path.is_file():
             try:
+                self._check(path)
                 with safe_globals(_RECORDS):
                     return torch.load(path, weights_only=True, mmap=True)
             except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
@@ -106,6 +133,14 @@ class CaseDataset(PersistentDataset):
         item = convert_to_tensor(_compact(item), convert_numeric=False, track_meta=True)
         _save(item, path)
         return item
+
+    def _check(self, path: Path) -> None:
+        """Compare a file with its checksum, once as long as it stays the same: workers inherit what is checked."""
+        state = path.stat()
+        seen = (path.name, state.st_size, state.st_mtime_ns, state.st_ino)
+        if seen not in self._checked:
+            check_archive(path)
+            self._checked.add(seen)
 
     @cached_property
     def _preprocessing(self) -> str:
@@ -136,6 +171,6 @@ def _unwrapped(apply: Callable[[Any], Any], item: Any) -> Any:
     try:
         return apply(item)
     except RuntimeError as error:
-        if isinstance(error.__cause__, (ValueError, TypeError, FileNotFoundError)):
+        if isinstance(error.__cause__, (ValueError, TypeError, FileNotFoundError, PermissionError)):
             raise error.__cause__ from None
         raise

@@ -44,7 +44,7 @@ def resampled(scan: Scan, reference: Scan) -> Scan:
     for axis, size in enumerate(scan.shape):
         index = _plane(step[axis], reference.shape)
         inside &= (index >= -0.5) & (index <= size - 0.5)
-    return replace(scan, image=np.where(inside, image, np.float32(0)), affine=reference.affine)
+    return replace(scan, image=np.where(inside, image, np.float32(0)), affine=reference.affine, frame=reference.frame)
 
 
 def _step(scan: Scan, reference: Scan) -> NDArray[np.float64]:

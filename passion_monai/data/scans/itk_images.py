@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,27 @@ from numpy.typing import NDArray
 
 from passion_monai.data.scans.scan import Scan
 
-__all__ = ["read_itk", "scan_from_itk", "scan_to_itk"]
+__all__ = ["RAS_FROM_LPS", "read_itk", "scan_from_itk", "scan_to_itk", "silenced"]
 
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep what ITK and GDCM write to the terminal from it; their errors are exceptions.
+
+    They write to the file descriptor, past Python.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_itk(path: Path) -> Scan:
@@ -34,7 +56,7 @@ def read_itk(path: Path) -> Scan:
             f"{path} has {io.GetNumberOfComponents()} numbers a voxel and {io.GetNumberOfDimensions()} axes, expected "
             f"one number and a volume: write each modality into a file of its own"
         )
-    return scan_from_itk(itk.imread(str(path), itk.F), str(path), path.suffix.lstrip(".").upper())
+    return scan_from_itk(itk.imread(str(path), itk.D), str(path), path.suffix.lstrip(".").upper())
 
 
 def scan_from_itk(image: Any, path: str, kind: str, patient: str | None = None) -> Scan:
@@ -47,7 +69,7 @@ def scan_from_itk(image: Any, path: str, kind: str, patient: str | None = None) 
     affine[:dims, :dims] = itk.array_from_matrix(image.GetDirection()) * np.asarray(list(image.GetSpacing()))
     affine[:dims, 3] = list(image.GetOrigin())
     voxels = voxels[..., None] if dims == 2 else voxels
-    return Scan(np.ascontiguousarray(voxels, dtype=np.float32), RAS_FROM_LPS @ affine, path, kind, patient)
+    return Scan(np.ascontiguousarray(voxels), RAS_FROM_LPS @ affine, path, kind, patient)
 
 
 def scan_to_itk(scan: Scan) -> Any:

@@ -5,16 +5,15 @@ MONAI's `LoadImage` reads these too, but takes two DICOM series in one folder fo
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
+from passion_monai.data.images import BadImageError, as_image, is_nifti, read_nifti
 from passion_monai.data.scans.dicom import read_dicom_file, read_series
 from passion_monai.data.scans.itk_images import read_itk
 from passion_monai.data.scans.scan import Scan, check_scan
@@ -28,7 +27,7 @@ DICOM = (".dcm", ".dicom", ".ima")
 
 
 def read_scan(path: str | Path, spatial_dims: int = 3) -> Scan:
-    """One modality of one patient.
+    """One modality of one patient, with a background of 0 (see `passion_monai.data.images.background`).
 
     Args:
         path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, a folder with one DICOM series, or one
@@ -37,8 +36,9 @@ def read_scan(path: str | Path, spatial_dims: int = 3) -> Scan:
 
     Raises:
         FileNotFoundError: when there is nothing at ``path``.
-        ValueError: when the format is not known, the file is damaged, has channels, or is no volume; or `check_scan`
-            says so. Of DICOM folders: see `read_series`.
+        PermissionError: when it may not be read.
+        ValueError: when the format is not known, the file is damaged, has channels, is no volume, or loses its contrast
+            in single precision; or `check_scan` says so. Of DICOM folders: see `read_series`.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -57,7 +57,7 @@ def read_scan(path: str | Path, spatial_dims: int = 3) -> Scan:
         raise ValueError(
             f"{path} has shape {scan.shape}, expected a volume: the network of this bundle has 3 spatial axes"
         )
-    return check_scan(_with_image(scan, image))
+    return _usable(scan, image)
 
 
 def read_channels(path: str | Path, channels: Sequence[str], modalities: Sequence[str]) -> dict[str, Scan]:
@@ -96,7 +96,7 @@ def read_channels(path: str | Path, channels: Sequence[str], modalities: Sequenc
     filled = {name: scan.image[..., c] for c, name in enumerate(channels) if np.nan_to_num(scan.image[..., c]).any()}
     if not filled:
         raise ValueError(f"every channel of {path} is empty: a case needs at least one modality")
-    return {name: check_scan(_with_image(scan, image)) for name, image in filled.items()}
+    return {name: _usable(scan, image) for name, image in filled.items()}
 
 
 def stem(path: str | Path) -> str:
@@ -114,36 +114,32 @@ def stem(path: str | Path) -> str:
 def _read_file(path: Path) -> Scan:
     name = path.name.lower()
     try:
-        if name.endswith(NIFTI):
-            return _read_nifti(path)
+        if is_nifti(path):
+            voxels, placement = read_nifti(path)
+            warnings = [f"{path.name} {placement.note}"] if placement.note else []
+            return Scan(voxels, placement.affine, str(path), "NIfTI", warnings=warnings, frame=placement.frame)
         if name.endswith(ITK):
             return read_itk(path)
         if name.endswith(DICOM):
             return read_dicom_file(path)
-    except (ImageFileError, OSError, EOFError, RuntimeError, zlib.error) as error:
+    except PermissionError as error:
+        raise PermissionError(f"{path} may not be read by you") from error
+    except BadImageError as error:
+        raise ValueError(error.sentence(path)) from error
+    except (OSError, EOFError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0][:200]
-        raise ValueError(
-            f"{path} cannot be read, it is damaged or no image ({type(error).__name__}: {reason}); copy it again"
-        ) from error
+        raise ValueError(BadImageError(f"{type(error).__name__}: {reason}").sentence(path)) from error
     raise ValueError(
         f"{path} is of an unknown format: expected {', '.join((*NIFTI, *ITK))}, a folder with one DICOM series, or a "
         f"DICOM file ending in {DICOM[0]}"
     )
 
 
-def _read_nifti(path: Path) -> Scan:
-    image: Any = nibabel.load(path)
-    stored = np.asanyarray(image.dataobj)
-    if stored.dtype.fields is not None or np.iscomplexobj(stored):
-        raise ValueError(
-            f"{path} holds {stored.dtype} voxels (colours or complex numbers), expected one number a voxel"
-        )
-    warnings = []
-    if image.header.get("sform_code", 1) == 0 and image.header.get("qform_code", 1) == 0:
-        warnings.append(f"{path.name} does not say how it lies in the patient (sform and qform are 0)")
-    affine = np.asarray(image.affine, dtype=np.float64)
-    return Scan(stored.astype(np.float32), affine, str(path), "NIfTI", warnings=warnings)
-
-
-def _with_image(scan: Scan, image: NDArray[np.float32]) -> Scan:
-    return Scan(image, scan.affine, scan.path, scan.kind, scan.patient, scan.warnings)
+def _usable(scan: Scan, voxels: NDArray[Any]) -> Scan:
+    """The scan with these of its voxels as float32 and a background of 0, if it can be used."""
+    try:
+        image, note = as_image(voxels)
+    except BadImageError as error:
+        raise ValueError(error.sentence(scan.path)) from error
+    notes = [f"{Path(scan.path).name} {note}"] if note else []
+    return check_scan(replace(scan, image=image.astype(np.float32, copy=False), warnings=[*scan.warnings, *notes]))

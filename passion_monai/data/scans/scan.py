@@ -7,6 +7,7 @@ to the left and the back; the readers turn them over.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -20,20 +21,22 @@ class Scan:
     """A volume of one modality.
 
     Attributes:
-        image: ``(X, Y, Z)`` float32.
+        image: ``(X, Y, Z)``, float32 when it comes from `read_scan`; numbers as stored until then.
         affine: ``(4, 4)`` from voxel indices to mm, RAS.
         path: the file or folder it came from.
         kind: format, as ``NIfTI`` or ``DICOM series``.
         patient: identity as the file states it, to find mixed patients; never written anywhere.
         warnings: what a reader of the result should know.
+        frame: sform and qform of a NIfTI file, for results on its grid, see `passion_monai.data.images.placed_image`.
     """
 
-    image: NDArray[np.float32]
+    image: NDArray[Any]
     affine: NDArray[np.float64]
     path: str
     kind: str
     patient: str | None = None
     warnings: list[str] = field(default_factory=list)
+    frame: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ def plot_case(
 
     Args:
         path: picture to write, ``.png``, ``.pdf`` or ``.svg``.
-        image: ``(M, *S)``, two or three spatial axes; a channel that is NaN or zero throughout is missing and left out.
+        image: ``(M, *S)``, two or three spatial axes; a channel that is NaN throughout is missing and left out.
         reference: label map ``(*S)``.
         predictions: name of the subset -> label map ``(*S)``, in the order of drawing.
         modalities: names of the M channels.
@@ -55,7 +55,7 @@ def plot_case(
     maps = {name: np.asarray(labels) for name, labels in predictions.items()}
     _check(volume, truth, maps, modalities)
     index = busiest_slice(truth, maps)
-    shown = {name: channel for name, channel in zip(modalities, volume, strict=True) if np.nan_to_num(channel).any()}
+    shown = {name: channel for name, channel in zip(modalities, volume, strict=True) if not _missing(channel)}
     if not shown:
         raise ValueError(f"image must have at least one available modality, all of {', '.join(modalities)} are missing")
     box = content([*shown.values(), truth, *maps.values()], index)
@@ -79,9 +79,14 @@ def plot_case(
         outline(axes, classes > 0, "white", effects=HALO)
         axes.set_xlabel(_scores(labels, truth, class_names), fontsize=7.5)
     where = "" if index is None else f"slice {index + 1} of {truth.shape[-1]}"
-    figure.suptitle("   ".join(filter(None, [title, where])), fontsize=10, fontweight="bold")
+    figure.suptitle("   ".join(filter(None, [title, where])), fontsize=10, fontweight="bold", parse_math=False)
     _legend(figure, colours, class_names)
     save(figure, path)
+
+
+def _missing(channel: NDArray) -> bool:
+    """Whether a modality is not there; a constant image is zero once it is normalised, but there."""
+    return bool(np.isnan(channel).all())
 
 
 def _check(image: NDArray, reference: NDArray, predictions: Mapping[str, NDArray], modalities: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from passion_monai.reports.figures.style import legend_below, line_styles, save, styled, tidy
+from passion_monai.utils.files import reading_table
 
 __all__ = ["plot_losses", "plot_preference", "plot_preferences", "read_history", "training_figures"]
 
@@ -33,7 +34,7 @@ def read_history(path: str | Path) -> History:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"training history {path} does not exist")
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file, reading_table(path):
         reader = csv.DictReader(file)
         names = list(reader.fieldnames or [])
         if "epoch" not in names:

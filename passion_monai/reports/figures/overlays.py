@@ -91,7 +91,7 @@ def plot_errors(
             fill(panel, error_map(view(given[subset], index, box), classes), ERROR_COLOURS)
             panel.set_xlabel(f"Dice {dice(given[subset] > 0, truth > 0):.2f}", fontsize=7.5)
     where = "" if index is None else f"slice {index + 1} of {truth.shape[-1]}"
-    figure.suptitle("   ".join(filter(None, [title, where])), fontsize=10, fontweight="bold")
+    figure.suptitle("   ".join(filter(None, [title, where])), fontsize=10, fontweight="bold", parse_math=False)
     handles = [Patch(color=colours[label], label=f"reference: {name}") for label, name in class_names.items()]
     handles += [Patch(facecolor=ERROR_COLOURS[kind], edgecolor="#666666", label=name) for kind, name in ERRORS.items()]
     columns = legend_columns([str(handle.get_label()) for handle in handles], figure.get_figwidth())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -22,6 +21,7 @@ from passion_monai.reports.page.tables import Named, comparisons, overviews, pap
 from passion_monai.reports.run_folders import RunFolder, case_scores, group_runs
 from passion_monai.reports.runs import Run
 from passion_monai.utils.files import whole_file
+from passion_monai.utils.scratch import scratch_folder
 
 __all__ = ["write_figures", "write_report", "write_tables"]
 
@@ -47,8 +47,8 @@ def write_report(folders: Sequence[RunFolder], path: str | Path, hd: str = "hd95
     if hd not in METRICS or not is_distance(hd):
         raise ValueError(f"hd must be one of {', '.join(filter(is_distance, METRICS))}, got {hd!r}")
     groups = group_runs(folders)
-    with tempfile.TemporaryDirectory() as drawing:
-        content = _content(folders, groups, Path(drawing), hd, convention)
+    with scratch_folder("passion_report_") as drawing:
+        content = _content(folders, groups, drawing, hd, convention)
         text = _template().render(**content)
     with whole_file(path) as draft:
         draft.write_text(text, encoding="utf-8")
@@ -99,6 +99,7 @@ def _content(folders: Sequence[RunFolder], groups: Groups, drawing: Path, hd: st
     return {
         "version": passion_monai.__version__,
         "folders": folders,
+        "demos": [one.path.name for one in folders if one.demo],
         "sheets": sheets,
         "figures": [(data_uri(picture.path), picture) for picture in overview],
         "details": details,

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from passion_monai.utils.cells import as_cell
+
 __all__ = ["Cell", "Sheet"]
 
 Cell = str | float | int | None
@@ -58,7 +60,8 @@ class Sheet:
         """Numbers with full precision under the column names; an absent number is an empty cell."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([self.columns, *self.rows])
+        writer.writerow(map(as_cell, self.columns))
+        writer.writerows(map(as_cell, row) for row in self.rows)
         return text.getvalue()
 
     def to_markdown(self) -> str:

@@ -81,6 +81,30 @@ def small(root):
         change(path, affine=np.diag([0.5, 1.0, 1.0, 1.0]))
 
 
+def contradict(root):
+    for path in (root / "c0").iterdir():
+        bend(path, np.diag([1.0, 1.0, 1.2, 1.0]), keep_qform=True)
+
+
+def background(root):
+    """A border of -2 around values from 1 to 999."""
+    array = np.pad(image(1, (4, 5, 6)), 1, constant_values=-2)
+    change(root / "c0/c0_t1.nii.gz", array)
+
+
+def unclear_background(root):
+    array = np.pad(image(1, (4, 5, 6)), 1, constant_values=-2)
+    array[:3] = 0
+    change(root / "c0/c0_t1.nii.gz", array)
+
+
+def checksum(root):
+    path = root / "c0/c0_t1.nii.gz"
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 1
+    path.write_bytes(bytes(content))
+
+
 SPOILT = {
     "nothing": (lambda root: None, set()),
     "folders": (sections, set()),
@@ -90,7 +114,20 @@ SPOILT = {
     "2-D": (lambda r: write(r / "c0/c0_t1.nii.gz", image(1)[0]), {"axes"}),
     "affine": (lambda r: bend(r / "c0/c0_t1.nii.gz", SINGULAR, keep_qform=False), {"affine"}),
     "label affine": (lambda r: bend(r / "c0/c0_seg.nii.gz", SINGULAR, keep_qform=False), {"affine"}),
-    "contradiction": (lambda r: bend(r / "c0/c0_t1.nii.gz", SINGULAR * 2, keep_qform=True), {"header"}),
+    "contradiction": (contradict, {"header"}),
+    "contradiction of one file": (
+        lambda r: bend(r / "c0/c0_t1.nii.gz", np.diag([1.0, 1, 1.2, 1]), True),
+        {"header", "grid"},
+    ),
+    "background": (background, {"background"}),
+    "unclear background": (unclear_background, {"unclear-background"}),
+    "too large": (lambda r: change(r / "c0/c0_t1.nii.gz", image(1) * 1e300), {"unreadable"}),
+    "infinite in single precision": (lambda r: change(r / "c0/c0_t1.nii.gz", image(1) * 1e37), {"unreadable"}),
+    "too small": (lambda r: change(r / "c0/c0_t1.nii.gz", image(1) * 1e-30), {"unreadable"}),
+    "without contrast": (lambda r: change(r / "c0/c0_t1.nii.gz", image(1) + 1e11), {"unreadable"}),
+    "label beyond single precision": (lambda r: change(r / "c0/c0_seg.nii.gz", label() * 1e300), {"unreadable"}),
+    "complex": (lambda r: change(r / "c0/c0_t1.nii.gz", image(1) * np.complex64(1)), {"unreadable"}),
+    "checksum": (checksum, {"unreadable"}),
     "grid": (another_grid, {"grid"}),
     "shape": (lambda r: write(r / "c0/c0_t1.nii.gz", image(1, (6, 7, 9))), {"grid"}),
     "label grid": (lambda r: write(r / "c0/c0_seg.nii.gz", label(shape=(6, 7, 9))), {"grid"}),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from passion_monai.data import LoadImageModalitiesd, case_lists, read_availability
-from passion_monai.data.audit import Crop, audit_data, write_training_files
+from passion_monai.data.audit import Crop, audit_data, audit_text, write_training_files
 from tests.data.audit.make import cases, decathlon, image
 from tests.data.audit.test_auditing import CODING, SPOILT
 from tests.data.helpers import write
@@ -17,6 +17,8 @@ MODALITIES = ["flair", "t1ce", "t1", "t2"]
 # what only the user can decide, and data without anything to train on
 KEPT = {
     "header",
+    "background",
+    "unclear-background",
     "label-merged",
     "label-empty",
     "same-file",
@@ -46,7 +48,7 @@ def test_the_written_list_has_no_error_left(tmp_path, name):
 
 
 def test_what_is_left_out_is_said(tmp_path):
-    root = cases(tmp_path / "data")
+    root = cases(tmp_path / "data", 4)
     write(root / "c1/c1_t1.nii.gz", image(1, (6, 7, 9)))
     (root / "c2/c2_seg.nii.gz").unlink()
     text = write_training_files(audit_data(root, progress=False), tmp_path / "out")
@@ -55,9 +57,36 @@ def test_what_is_left_out_is_said(tmp_path):
     assert f"train with: --dataset_dir {root} --data_list_file_path {tmp_path}/out/data_list.json" in text
     entries = json.loads((tmp_path / "out" / "data_list.json").read_text())
     listed = {entry["case"]: entry for part in entries.values() for entry in part}
-    assert set(listed) == {"c0", "c1"}
+    assert set(listed) == {"c0", "c1", "c3"}
     assert listed["c1"]["t1"] is None
     assert listed["c1"]["t2"] == "c1/c1_t2.nii.gz"
+
+
+def test_a_list_that_training_would_refuse_is_not_recommended(tmp_path):
+    root = cases(tmp_path / "data")
+    for number in range(3):  # c0 is drawn to validate
+        write(root / f"c{number}/c{number}_t1.nii.gz", image(number, (6, 7, 9)))
+    found = audit_data(root, MODALITIES, coding=CODING, crop=CROP, progress=False)
+    text = write_training_files(found, tmp_path / "out")
+    assert "STILL WRONG, training on this list would fail: none of 2 training cases has t1" in text
+    assert "train with" not in text
+    assert not audit_data(tmp_path / "out/data_list.json", MODALITIES, dataset_dir=root, progress=False).trains
+
+
+def test_what_cannot_be_called_so_or_is_not_there_is_left_out(tmp_path):
+    root = cases(tmp_path / "data", 5)
+    (root / "c0").rename(root / "a\nb")
+    for path in (root / "a\nb").iterdir():
+        path.rename(path.with_name(path.name.replace("c0", "a\nb")))
+    (root / "c1/c1_t2.nii.gz").unlink()
+    (root / "c1/c1_t2.nii.gz").symlink_to("gone")
+    found = audit_data(root, MODALITIES, coding=CODING, crop=CROP, progress=False)
+    assert {finding.kind for finding in found.findings if finding.error} == {"case-name", "not-there"}
+    assert "a\nb" not in audit_text(found)
+    text = write_training_files(found, tmp_path / "out")
+    assert "left out: the whole case of a\\nb" in text
+    assert "c1_t2.nii.gz" in text
+    assert audit_data(tmp_path / "out/data_list.json", MODALITIES, dataset_dir=root, progress=False).trains
 
 
 def test_nothing_is_overwritten_or_half_written(tmp_path):

@@ -39,16 +39,18 @@ def test_absent_files_are_absent_keys(tmp_path):
 def test_links_to_cases_elsewhere_are_followed(tmp_path):
     touch(tmp_path, "store/a/a_flair.nii.gz", "store/a/a_seg.nii.gz", "mine/b/b_t1.nii")
     (tmp_path / "mine" / "a").symlink_to(tmp_path / "store" / "a", target_is_directory=True)
-    (tmp_path / "mine" / "gone_flair.nii").symlink_to(tmp_path / "nowhere.nii")
+    (tmp_path / "mine" / "b" / "all").symlink_to(tmp_path / "mine", target_is_directory=True)  # a circle
     assert [item["case"] for item in brats_cases(tmp_path / "mine", ["flair", "t1"])] == ["a", "b"]
 
 
-def test_the_misnamed_label_of_brats2020(tmp_path):
+def test_the_misnamed_label_of_brats2020(tmp_path, caplog):
     folder = "BraTS20_Training_355"
     touch(tmp_path, f"{folder}/{folder}_flair.nii", f"{folder}/W39_1998.09.19_Segm.nii")
-    (item,) = brats_cases(tmp_path, MODALITIES)
+    with caplog.at_level("WARNING"):
+        (item,) = brats_cases(tmp_path, MODALITIES)
     assert item["case"] == folder
     assert item["label"].endswith("W39_1998.09.19_Segm.nii")
+    assert "labels found by a rule of thumb" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,14 @@ from tests.data.helpers import MODALITIES, keys, touch
         ("sub-01_space-T1w_dseg", ("sub-01", "label")),
         ("sub-01_label-lesion_mask", ("sub-01", "label")),
         ("sub-01_desc-brain_mask", None),
+        ("sub-01_label-brain_mask", None),
+        ("sub-01_label-GM_dseg", None),
+        ("sub-01_desc-aseg_dseg", None),
+        ("sub-01_label-lesion_desc-manual_mask", ("sub-01", "label")),
+        ("sub-01_ses-1_space-MNI_label-L_desc-T1lesion_mask", ("sub-01_ses-1", "label")),
+        ("sub-01_label-L_desc-hippocampus_mask", None),
+        ("sub-01_label-tumor_dseg", ("sub-01", "label")),
+        ("sub-01_label-nonlesion_mask", None),
         ("sub-01_task-rest_bold", None),
         ("p_t1w", ("p", "t1")),
         ("t1w", ("folder", "t1")),
@@ -55,9 +63,9 @@ def test_a_folder_a_case(tmp_path):
 
 
 def test_cases_of_one_name_are_told_apart_by_their_folders(tmp_path):
-    touch(tmp_path, "p1/study1_T1W.nii.gz", "p2/study1_T1W.nii.gz", "p2/study2_T1W.nii.gz")
+    touch(tmp_path, "x/a_T1W.nii.gz", "y/a_T1W.nii.gz", "y/b_T1W.nii.gz")
     items, findings = find_cases(tmp_path, MODALITIES)
-    assert [item["case"] for item in items] == ["p1_study1", "p2_study1", "study2"]
+    assert [item["case"] for item in items] == ["b", "x_a", "y_a"]
     assert [finding.kind for finding in findings] == ["case-twice"] * 2
 
 

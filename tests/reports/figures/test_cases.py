@@ -22,7 +22,7 @@ def make_case(shape):
 @pytest.mark.parametrize("shape", [(24, 20), (24, 20, 12)])
 def test_titles_classes_and_scores(tmp_path, shape):
     image, reference = make_case(shape)
-    image[1], image[2] = np.nan, 0
+    image[1] = image[2] = np.nan
     predictions = {"flair": np.zeros(shape, dtype=int), "flair+t2": reference}
     plot_case(tmp_path / "case.svg", image, reference, predictions, MODALITIES, CLASSES, title="case 7")
     seen = comments_of(tmp_path / "case.svg")
@@ -30,6 +30,17 @@ def test_titles_classes_and_scores(tmp_path, shape):
     assert wanted | set(CLASSES.values()) <= seen
     assert not {"t1ce", "t1"} & seen
     assert ("case 7" if len(shape) == 2 else "case 7   slice 6 of 12") in seen
+
+
+def test_a_constant_image_is_there(tmp_path):
+    image, reference = make_case((16, 16, 12))
+    image[:] = np.nan
+    image[2] = 0  # what the z-score makes of a constant image
+    plot_case(tmp_path / "case.svg", image, reference, {"t1": reference}, MODALITIES, CLASSES, title="cost $5_$ $")
+    seen = comments_of(tmp_path / "case.svg")
+    assert "t1" in seen
+    assert not {"flair", "t1ce", "t2"} & seen
+    assert any(line.startswith("cost $5_$ $") for line in seen)
 
 
 def test_slice_with_most_foreground(tmp_path):

@@ -6,11 +6,13 @@ absent; here an absent modality is a channel of zeros and a False in ``available
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
@@ -19,7 +21,7 @@ from nibabel.filebasedimages import ImageFileError
 from torch import Tensor
 
 from passion_monai.data.cases.channels import file_and_channel
-from passion_monai.data.loading.transforms.nifti import is_nifti, read_nifti
+from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, is_nifti, read_nifti
 
 __all__ = ["LoadImageModalitiesd"]
 
@@ -34,7 +36,9 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     channels in which a channel that is zero or NaN throughout is missing.
 
     Result: ``image`` (M, *S) float32 with zeros in missing channels, ``available`` (M,) bool, ``label`` (1, *S) when
-    there is one (integers stay integers), ``case``; the modality keys are gone. ``image`` and ``label`` are
+    there is one (integers stay integers), ``case``, and ``notes``: what a user should know about the files, a line
+    each; the modality keys are gone. An image whose background is another constant than 0 is shifted, see
+    `passion_monai.data.images.background`. ``image`` and ``label`` are
     `MetaTensor`, reoriented to ``axcodes`` in 3D; `monai.transforms.Invertd` takes a prediction back to the scan's own
     grid, and ``meta["filename_or_obj"]`` is the case's name, so that no two cases are written to one file.
 
@@ -47,9 +51,11 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         axcodes: orientation of the result in 3D; None leaves it as stored.
 
     Raises:
-        FileNotFoundError: (when called) a file does not exist; case and key are named.
-        ValueError: (when called) a file cannot be read, holds NaN or infinity, lies on another grid than the first one,
-            has the wrong number of axes or channels, or the case has no modality.
+        FileNotFoundError, PermissionError: (when called) a file does not exist, or may not be read; case and key are
+            named.
+        ValueError: (when called) a file cannot be read, holds NaN or infinity, loses its contrast in single precision,
+            lies on another grid than the first one, has the wrong number of axes or channels, or the case has no
+            modality.
     """
 
     def __init__(
@@ -63,7 +69,9 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     ) -> None:
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
-        super().__init__(keys, allow_missing_keys=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+            super().__init__(keys, allow_missing_keys=True)
         self.image_key = image_key
         self.available_key = available_key
         self.label_key = label_key
@@ -74,17 +82,16 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         """Load one item."""
         paths = self._paths(data)
         case = str(data.get("case") or _stem(next(iter(paths.values()))))
-        if list(paths) == [self.image_key]:
-            image, available = self._load_channels(paths[self.image_key], case, reader)
-        else:
-            image, available = self._load_files(paths, case, reader)
+        load = self._load_channels if list(paths) == [self.image_key] else self._load_files
+        image, available, notes = load(paths, case, reader)
         result = {key: value for key, value in data.items() if key not in self.keys}
         result |= {"case": case, self.image_key: self._oriented(image), self.available_key: available}
         if data.get(self.label_key) is not None:
             label = self._read(data[self.label_key], case, self.label_key, reader)
             _check_grid(label, image, data[self.label_key], next(iter(paths.values())), case)
             result[self.label_key] = self._oriented(_with_meta(label[None], image, case))
-        return result
+            notes += label.meta["notes"]
+        return {**result, "notes": "\n".join(notes)}
 
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Undo the reorientation of image and label."""
@@ -111,71 +118,102 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
             raise ValueError(f"case {data.get('case')!r} has no modality: expected a path for one of {list(self.keys)}")
         return paths
 
-    def _load_files(self, paths: Mapping[Hashable, Any], case: str, reader: Any) -> tuple[MetaTensor, Tensor]:
+    def _load_files(
+        self, paths: Mapping[Hashable, Any], case: str, reader: Any
+    ) -> tuple[MetaTensor, Tensor, list[str]]:
         (first_key, first_path), *_ = paths.items()
         first = self._read(first_path, case, first_key, reader)
         axes = range(first.ndim, 0, -1)
         stacked = torch.empty(len(self.keys), *reversed(first.shape)).permute(0, *axes)  # in the order of NIfTI files
+        notes: list[str] = []
         for channel, key in zip(stacked, self.keys, strict=True):
             if key in paths:
                 image = first if key == first_key else self._read(paths[key], case, key, reader)
                 _check_grid(image, first, paths[key], first_path, case)
                 channel.copy_(image.as_tensor())
+                notes += image.meta["notes"]
             else:
                 channel.zero_()
-        return _with_meta(stacked, first, case), torch.tensor([key in paths for key in self.keys])
+        return _with_meta(stacked, first, case), torch.tensor([key in paths for key in self.keys]), notes
 
-    def _load_channels(self, path: Any, case: str, reader: Any) -> tuple[MetaTensor, Tensor]:
-        stored = self._read(path, case, self.image_key, reader, channels=True)
-        num_modalities = len(self.keys)
-        if stored.ndim != self.spatial_dims + 1 or num_modalities not in (stored.shape[-1], stored.shape[0]):
+    def _load_channels(
+        self, paths: Mapping[Hashable, Any], case: str, reader: Any
+    ) -> tuple[MetaTensor, Tensor, list[str]]:
+        path, num_modalities = paths[self.image_key], len(self.keys)
+        stored = self._opened(path, case, self.image_key, reader)
+        voxels = stored.voxels
+        if voxels.ndim != self.spatial_dims + 1 or num_modalities not in (voxels.shape[-1], voxels.shape[0]):
             raise ValueError(
-                f"case {case!r}: {path} has shape {tuple(stored.shape)}, expected {self.spatial_dims} spatial axes and "
+                f"case {case!r}: {path} has shape {voxels.shape}, expected {self.spatial_dims} spatial axes and "
                 f"{num_modalities} channels for {list(self.keys)}"
             )
-        image = stored.as_tensor().float()
-        image = image.movedim(-1, 0).contiguous() if image.shape[-1] == num_modalities else image
-        available = (image.nan_to_num() != 0).flatten(1).any(dim=1)
+        voxels = np.moveaxis(voxels, -1, 0) if voxels.shape[-1] == num_modalities else voxels
+        image, notes = torch.zeros(voxels.shape), _notes(path, stored.placement.note)
+        available = torch.tensor([bool(np.nan_to_num(channel).any()) for channel in voxels])
         if not available.any():
             raise ValueError(f"case {case!r}: every channel of {path} is empty; a case needs at least one modality")
-        image[~available] = 0
-        _check_finite(image, path, case)
-        return _with_meta(image, stored, case), available
+        for number in available.nonzero().flatten().tolist():
+            filled = self._numbers(voxels[number], f"{path}#{number}", case, self.keys[number])
+            image[number] = filled
+            notes += filled.meta["notes"]
+        source = MetaTensor(image, torch.from_numpy(stored.placement.affine), {"frame": stored.placement.frame})
+        return _with_meta(image, source, case), available, notes
 
-    def _read(self, path: Any, case: str, key: Hashable, reader: Any, channels: bool = False) -> MetaTensor:
+    def _read(self, path: Any, case: str, key: Hashable, reader: Any) -> MetaTensor:
+        """One image or label with its affine; ``meta`` has ``frame`` and ``notes``."""
+        voxels, placement = self._opened(path, case, key, reader)
+        if voxels.ndim != self.spatial_dims:
+            raise ValueError(
+                f"case {case!r}: {key} file {path} has shape {voxels.shape}, expected {self.spatial_dims} axes "
+                f"(spatial_dims)"
+            )
+        image = self._numbers(voxels, path, case, key)
+        image.affine = torch.from_numpy(placement.affine)
+        image.meta |= {"frame": placement.frame, "notes": _notes(path, placement.note) + image.meta["notes"]}
+        return image
+
+    def _opened(self, path: Any, case: str, key: Hashable, reader: Any) -> NiftiImage:
+        """Voxels as stored, of the channel that is meant, without a third axis of one in 2D."""
         file, channel = file_and_channel(path)
         if not file.exists():
             raise FileNotFoundError(f"case {case!r}: {key} file {path} does not exist")
         try:
-            image = read_nifti(file) if reader is None and is_nifti(file) else self._loader(file, reader)
+            voxels, placement = read_nifti(file) if reader is None and is_nifti(file) else self._loaded(file, reader)
+        except BadImageError as error:
+            raise ValueError(f"case {case!r}: {error.sentence(f'{key} file {path}')}") from error
+        except PermissionError as error:
+            raise PermissionError(f"case {case!r}: {key} file {path} may not be read by you") from error
+        if channel is not None and (voxels.ndim < 3 or channel >= voxels.shape[-1]):
+            raise ValueError(f"case {case!r}: {path} has no channel {channel}, its shape is {voxels.shape}")
+        voxels = voxels if channel is None else voxels[..., channel]
+        if self.spatial_dims == 2 and voxels.ndim > 2 and voxels.shape[2] == 1:
+            voxels = voxels[:, :, 0]
+        return NiftiImage(voxels, placement)
+
+    def _loaded(self, file: Path, reader: Any) -> NiftiImage:
+        """A file in one of MONAI's other formats."""
+        try:
+            image = self._loader(file, reader)
         except (ImageFileError, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
-            raise ValueError(
-                f"case {case!r}: {key} file {path} cannot be read, it is damaged or no image ({type(error).__name__}: "
-                f"{_first_line(error)}); copy it again or leave the key out"
-            ) from error
-        if channel is not None:
-            image = _channel(image, channel, path, case)
-        if self.spatial_dims == 2 and image.ndim > 2 and image.shape[2] == 1:
-            image = image[:, :, 0]
-        if channels:
-            return image
-        if image.ndim != self.spatial_dims:
-            raise ValueError(
-                f"case {case!r}: {key} file {path} has shape {tuple(image.shape)}, expected {self.spatial_dims} axes "
-                f"(spatial_dims)"
-            )
+            raise BadImageError(f"{type(error).__name__}: {_first_line(error)}") from error
+        return NiftiImage(image.numpy(), Placement(image.affine.numpy().astype(np.float64)))
+
+    def _numbers(self, voxels: np.ndarray, path: Any, case: str, key: Hashable) -> MetaTensor:
+        """The voxels as numbers for networks, those of an image with a background of 0; ``meta`` has ``notes``."""
+        try:
+            numbers, note = (as_numbers(voxels), "") if key == self.label_key else as_image(voxels)
+        except BadImageError as error:
+            raise ValueError(f"case {case!r}: {error.sentence(f'{key} file {path}')}") from error
+        image = torch.from_numpy(numbers)
         _check_finite(image, path, case)
-        return image
+        return MetaTensor(image, meta={"notes": _notes(path, note)})
 
     def _oriented(self, image: MetaTensor) -> Tensor:
         return image if self.orientation is None else self.orientation(image)
 
 
-def _channel(image: MetaTensor, channel: int, path: Any, case: str) -> MetaTensor:
-    """One channel, on the last axis, of a file."""
-    if image.ndim < 3 or channel >= image.shape[-1]:
-        raise ValueError(f"case {case!r}: {path} has no channel {channel}, its shape is {tuple(image.shape)}")
-    return MetaTensor(image.as_tensor()[..., channel], affine=image.affine)
+def _notes(path: Any, note: str) -> list[str]:
+    return [f"{Path(path).name} {note}"] if note else []
 
 
 def _with_meta(image: Tensor, source: MetaTensor, case: str) -> MetaTensor:
@@ -190,6 +228,7 @@ def _with_meta(image: Tensor, source: MetaTensor, case: str) -> MetaTensor:
         "original_affine": source.affine.clone(),
         "original_channel_dim": 0,
         "space": "RAS",
+        "frame": source.meta.get("frame", ""),
     }
     return MetaTensor(torch.as_tensor(image), source.affine, meta)
 

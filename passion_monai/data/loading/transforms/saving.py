@@ -11,18 +11,18 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
 
+from passion_monai.data.images import placed_image
 from passion_monai.utils.files import whole_file
 
 __all__ = ["SaveVolumed"]
 
 
 class SaveVolumed(Transform):
-    """Write ``<case>_<postfix>.nii.gz``, whole or not at all.
+    """Write ``<case>_<postfix>.nii.gz``, whole or not at all, with sform and qform as the scan has them.
 
     Args:
         key: `MetaTensor` ``(1, *S)``, or ``(K, *S)``, which becomes a file with K channels last.
@@ -46,7 +46,7 @@ class SaveVolumed(Transform):
             raise ValueError(f"{self.key!r} of case {data.get(self.case_key)!r} has no affine: invert it first")
         array = volume.as_tensor().detach().cpu().numpy().astype(self.dtype)
         array = array[0] if len(array) == 1 else np.moveaxis(array, 0, -1)
-        image = nibabel.Nifti1Image(array, volume.affine.cpu().numpy())
+        image = placed_image(array, volume.affine.cpu().numpy(), str(volume.meta.get("frame") or ""))
         with whole_file(self.output_dir / f"{data[self.case_key]}_{self.postfix}.nii.gz") as draft:
             draft.write_bytes(gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))
         return data

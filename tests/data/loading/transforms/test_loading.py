@@ -22,7 +22,8 @@ def item(tmp_path, *, without=(), **kwargs):
 
 def test_missing_modalities_are_zero_and_named(tmp_path):
     loaded = LoadImageModalitiesd(MODALITIES)(item(tmp_path, without=("t1ce", "t2")))
-    assert set(loaded) == {"case", "image", "available", "label"}
+    assert set(loaded) == {"case", "image", "available", "label", "notes"}
+    assert loaded["notes"] == ""
     assert loaded["image"].shape == (4, 6, 7, 8)
     assert loaded["image"].dtype == torch.float32
     assert loaded["available"].tolist() == [True, False, True, False]
