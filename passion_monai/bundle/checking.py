@@ -127,7 +127,7 @@ def _method(options: Mapping[str, Any]) -> list[str]:
     known = names_in("methods") if isinstance(name, str) else []
     if not known or name in known:
         return []
-    return [f"unknown --method {name!r}: {nearest(name, known)}"]
+    return [f"unknown --method {name!r}: {nearest(str(name), known)}"]
 
 
 def _sizes(options: Mapping[str, Any]) -> list[str]:
