@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         words = ["--output" if word == "-o" else word for word in words]
         function = command(words[0])
         if {"-h", "--help"} & set(words):  # beside arguments, fire would run the command
-            words = [words[0], "--help"]
+            words = [words[0], "--", "--help"]  # of options that any name fits, fire would take it for one
         _check_options(function, words[1:])
         with redirect_stdout(cast(TextIO, _Printable(sys.stdout))), _stoppable():
             fire.Fire(_typed(function), words[1:], name=f"passion {words[0]}")
