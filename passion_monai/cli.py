@@ -16,8 +16,8 @@ from typing import Any, TextIO, cast, get_type_hints
 
 import fire
 
-from passion_monai.utils.errors import best_error, one_line, printable
-from passion_monai.utils.messages import flag, option_value
+from passion_monai.utils.errors import best_error, one_line
+from passion_monai.utils.messages import flag, option_value, printable
 
 __all__ = ["main"]
 
@@ -71,7 +71,7 @@ class _Printable:
 
     def write(self, text: str) -> int:
         """As of the stream; characters of control are escaped."""
-        return self._stream.write(printable(text))
+        return self._stream.write(printable(text, lines=True))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -8,13 +8,13 @@ import pytest
 from passion_monai.data import brats_cases, load_data_list
 from passion_monai.data.availability.files import read_availability
 from passion_monai.data.cases.layouts import read_layout
-from passion_monai.utils.case_names import case_name, file_stem
+from passion_monai.utils.names import case_name, file_stem
 from tests.data.helpers import MODALITIES, data_list, keys, touch
 
 BAD = {
-    "../victim/scan": "holds the character '/'",
-    "a/b": "holds the character '/'",
-    "a\\b": "holds the character",
+    "../victim/scan": "is a path",
+    "a/b": "is a path",
+    "a\\b": "is a path",
     ".hidden": "begins with a dot",
     "..": "begins with a dot",
     "": "is empty",

@@ -12,8 +12,8 @@ from passion_monai.data.cases.files import ImageFile, list_images
 from passion_monai.data.cases.findings import Finding, settle
 from passion_monai.data.cases.names import is_misnamed_label, read_name, stem_of, suffix_keys
 from passion_monai.data.cases.visits import names_with_patients
-from passion_monai.utils.case_names import case_name
 from passion_monai.utils.messages import few
+from passion_monai.utils.names import case_name
 
 __all__ = ["FoundCases", "Item", "brats_cases", "checked_names", "find_cases", "other_formats", "same_names"]
 
