@@ -16,8 +16,8 @@ from typing import Any, TextIO, cast, get_type_hints
 
 import fire
 
-from passion_monai.utils.errors import best_error, one_line, printable
-from passion_monai.utils.messages import flag, option_value
+from passion_monai.utils.errors import best_error, one_line
+from passion_monai.utils.messages import flag, option_value, printable
 
 __all__ = ["main"]
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         words = ["--output" if word == "-o" else word for word in words]
         function = command(words[0])
         if {"-h", "--help"} & set(words):  # beside arguments, fire would run the command
-            words = [words[0], "--help"]
+            words = [words[0], "--", "--help"]  # of options that any name fits, fire would take it for one
         _check_options(function, words[1:])
         with redirect_stdout(cast(TextIO, _Printable(sys.stdout))), _stoppable():
             fire.Fire(_typed(function), words[1:], name=f"passion {words[0]}")
@@ -71,7 +71,7 @@ class _Printable:
 
     def write(self, text: str) -> int:
         """As of the stream; characters of control are escaped."""
-        return self._stream.write(printable(text))
+        return self._stream.write(printable(text, lines=True))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -51,6 +51,14 @@ def test_help_beside_arguments_runs_nothing(arguments, monkeypatch, capsys):
     assert "Run a study." in "".join(capsys.readouterr())
 
 
+@pytest.mark.parametrize("name", ["audit", "split", "evaluate"])
+def test_the_help_says_that_a_bundle_is_executed(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([name, "--help"])
+    assert stopped.value.code == 0
+    assert "code that is executed" in " ".join("".join(capsys.readouterr()).split())
+
+
 @pytest.mark.parametrize("arguments", [["s.yaml", "--output"], ["s.yaml", "--size", "--dry_run"]])
 def test_an_option_without_its_value_is_named(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:

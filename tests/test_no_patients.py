@@ -52,7 +52,8 @@ def test_no_tracked_file_is_an_image_under_another_name():
         if (ROOT / name).is_file() and not (ROOT / name).is_symlink():
             start = (ROOT / name).open("rb").read(352)
             assert not start.startswith(starts), name
-            assert start[344:348] not in (b"n+1\0", b"ni1\0") and start[128:132] != b"DICM", name
+            assert start[344:348] not in (b"n+1\0", b"ni1\0"), name
+            assert start[128:132] != b"DICM", name
 
 
 @pytest.mark.parametrize(

@@ -123,10 +123,11 @@ def check_options(**options: Any) -> None:
 
 def _method(options: Mapping[str, Any]) -> list[str]:
     """The names of methods are asked of the config's text: to make its table, all cases must have been listed."""
-    name, known = options.get("method"), names_in("methods")
-    if not isinstance(name, str) or not known or name in known:
+    name = options.get("method")
+    known = names_in("methods") if isinstance(name, str) else []
+    if not known or name in known:
         return []
-    return [f"unknown --method {name!r}: {nearest(name, known)}"]
+    return [f"unknown --method {name!r}: {nearest(str(name), known)}"]
 
 
 def _sizes(options: Mapping[str, Any]) -> list[str]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
-from passion_monai.utils.errors import best_error, one_line, printable
-from passion_monai.utils.messages import flag
+from passion_monai.utils.errors import best_error, one_line
+from passion_monai.utils.messages import flag, printable
 
 __all__ = ["bundle_root", "check_overrides", "choose", "explain_errors", "flag", "name_of", "names_in"]
 
@@ -42,7 +42,8 @@ def bundle_root() -> str:
 def names_in(table: str) -> list[str]:
     """The names in a table of the config that is being evaluated, without making what they stand for."""
     workflow = _workflow()
-    return [] if workflow is None else list(workflow.parser[table])
+    config: Any = {} if workflow is None else workflow.parser.config
+    return list(config.get(table, {}))
 
 
 def _config_folder() -> Path | None:
@@ -125,7 +126,7 @@ def explain_errors() -> None:
         return
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        print(printable("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+        print(printable("".join(traceback.format_exception(kind, error, trace)), lines=True), end="", file=sys.stderr)
         best = best_error(error)
         if best is not None:
             print(f"\nerror: {one_line(best)}", file=sys.stderr)

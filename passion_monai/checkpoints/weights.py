@@ -126,7 +126,10 @@ def check_archive(path: str | Path, values: bool = True) -> bool:
     except PermissionError as error:
         raise PermissionError(f"{path} may not be read by you ({error.strerror}): ask its owner") from None
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError) as error:
-        raise ValueError(f"{path} is damaged ({error}): copy it again from where it came, or make it again") from None
+        raise ValueError(
+            f"{path} is damaged, its bytes do not fit their checksum ({error}): copy it again from where it came, or "
+            f"make it again"
+        ) from None
     return True
 
 

@@ -38,7 +38,7 @@ def audit(
         data: folder of cases (BraTS, MyoPS or BIDS names; imagesTr with dataset.json) or a data list (JSON).
         modalities: names in channel order, flair,t1ce,t1,t2; default: the bundle's, or what files are named after.
         bundle: folder of a bundle: its modalities, coding of labels and training crop are what the data must fit. Its
-            config is code that is executed, as by passion predict: name a bundle that you trust.
+            config is code that is executed, as by passion predict. Name one that you trust.
         json: write everything, case by case and file by file, to this file as well.
         write: folder for data_list.json and availability.csv, which leave out what cannot be used, for train.json; what
             remains wrong is said.

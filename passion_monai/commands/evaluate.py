@@ -42,7 +42,7 @@ def evaluate(
         predictions: folder of predicted label maps.
         references: data folder in any layout that training reads, folder of label maps, or data list (JSON).
         bundle: folder of the bundle that says what labels, regions and modalities are. Its config is code that is
-            executed, as by passion predict: name a bundle that you trust.
+            executed, as by passion predict. Name one that you trust.
         regions: instead of a bundle, such as "{'WT': [1, 2, 3], 'ET': [3]}"; labels are taken as they are.
         modalities: names for subsets in file names, when there is no bundle.
         output: folder for eval/scores.csv, tables as CSV, Markdown and LaTeX; `passion report` takes it as a run.

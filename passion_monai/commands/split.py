@@ -37,7 +37,7 @@ def split(
         folds: number of folds; training and validation fractions are then shared out among them.
         modalities: names in channel order; default: the bundle's, or what files are named after.
         bundle: folder of the bundle that will be trained; the rates are then in the order of its modalities. Its config
-            is code that is executed, as by passion predict: name a bundle that you trust.
+            is code that is executed, as by passion predict. Name one that you trust.
         patient: regular expression for the patient in a case's name; time points of one patient stay together.
         dataset_dir: what relative paths of a data list start from; default: the list's own folder.
         overwrite: replace the files of an earlier split.

@@ -29,7 +29,7 @@ class Readout:
         self._copy = together.to("cpu", non_blocking=runs_ahead(together.device))  # into pinned memory
         self._done = torch.cuda.Event() if together.is_cuda else None
         if self._done is not None:
-            self._done.record()
+            self._done.record(torch.cuda.current_stream(together.device))
 
     def numbers(self) -> dict[str, float]:
         """The values by name."""

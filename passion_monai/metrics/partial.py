@@ -14,7 +14,7 @@ from pathlib import Path
 
 from passion_monai.metrics.rows import ScoreRow
 from passion_monai.metrics.table import SubsetTable
-from passion_monai.utils.case_names import file_stem
+from passion_monai.utils.names import file_stem
 
 __all__ = ["PartialScores"]
 

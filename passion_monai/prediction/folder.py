@@ -84,7 +84,7 @@ def predict(
             facts = None
         else:
             inputs = {name: {"file": item[name]} for name in used}
-            notes = [line for text in engine.state.batch["notes"] for line in str(text).split("\n") if line]
+            notes = _notes(engine.state.batch)
             found = predictor.describe(
                 item["case"], "+".join(used), made["seg"], inputs, used[0], output.labels, warnings=notes
             )
@@ -131,3 +131,12 @@ def _made(output: Outputs, drafts: Path | None) -> dict[str, Path]:
         return {"seg": output.labels}
     found = {path.name: path for path in drafts.glob("*.nii.gz")}
     return {"seg": found.pop(output.labels.name), **found}
+
+
+def _notes(batch: Any) -> list[str]:
+    """What `LoadImageModalitiesd` says about the files of a batch, taken apart into cases or not."""
+    texts: list[str] = []
+    for item in batch if isinstance(batch, list) else [batch]:
+        found = item.get("notes") or ""
+        texts += [found] if isinstance(found, str) else found
+    return [line for text in texts for line in text.split("\n") if line]

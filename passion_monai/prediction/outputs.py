@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passion_monai.utils.files import file_sha256, parse_json, whole_files
+from passion_monai.utils.files import file_sha256, whole_files
 from passion_monai.utils.messages import few
 from passion_monai.utils.names import safe_file_name, safe_name
+from passion_monai.utils.texts import read_json
 
 __all__ = ["Outputs", "is_finished", "plan_outputs", "planned_in", "refuse_existing"]
 
@@ -135,7 +136,7 @@ def is_finished(output: Outputs, facts: Mapping[str, Any], inputs: Mapping[str, 
 def _record(path: Path) -> dict[str, Any] | None:
     """A record of this package; None when there is none, or it is something else."""
     try:
-        found = parse_json(path.read_bytes(), path)
+        found = read_json(path)
     except (OSError, ValueError):
         return None
     whole = isinstance(found, dict) and isinstance(found.get("inputs"), dict) and "output_sha256" in found

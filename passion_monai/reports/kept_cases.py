@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passion_monai.reports.slices import content
-from passion_monai.utils.case_names import file_stem
 from passion_monai.utils.files import whole_file
+from passion_monai.utils.names import file_stem
 
 __all__ = ["CaseSlices", "cut_slices", "keep_cases", "read_case", "save_case", "worth_keeping"]
 

@@ -22,8 +22,7 @@ from passion_monai.data.cases.files import list_images
 from passion_monai.data.cases.findings import settle
 from passion_monai.data.cases.names import stem_of
 from passion_monai.data.cases.source import find_labels
-from passion_monai.data.images import BadImageError, NiftiImage, Placement, is_nifti, nifti_grid, read_nifti
-from passion_monai.data.scans.itk_images import read_itk
+from passion_monai.data.images import BadImageError, image_grid, read_image
 from passion_monai.utils.files import read_json_object
 from passion_monai.utils.messages import few
 
@@ -162,7 +161,7 @@ def read_label_map(path: Path, like: Path | None = None) -> tuple[NDArray[np.int
         ValueError: when it cannot be read, holds other values than whole numbers, or lies on another grid.
     """
     try:
-        values, placement = _open(path)
+        values, placement = read_image(path)
     except BadImageError as error:
         raise ValueError(error.sentence(path)) from error
     if placement.note:
@@ -177,18 +176,6 @@ def read_label_map(path: Path, like: Path | None = None) -> tuple[NDArray[np.int
         raise ValueError(f"{path} must hold labels, found values that are no whole numbers: take the argmax first")
     spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))[: values.ndim]
     return values.astype(np.int64), tuple(spacing.tolist())
-
-
-def _open(path: Path) -> NiftiImage:
-    if is_nifti(path):
-        return read_nifti(path)
-    scan = read_itk(path)
-    return NiftiImage(scan.image, Placement(scan.affine))
-
-
-def _grid_of(path: Path) -> tuple[tuple[int, ...], Placement]:
-    voxels, placement = _open(path)
-    return voxels.shape, placement
 
 
 def subset_of(text: str, modalities: Sequence[str]) -> str | None:
@@ -226,7 +213,7 @@ def _label_files(folder: Path, what: str) -> list[Path]:
 
 
 def _check_grid(path: Path, shape: tuple[int, ...], affine: NDArray, like: Path) -> None:
-    wanted, placement = nifti_grid(like) if is_nifti(like) else _grid_of(like)
+    wanted, placement = image_grid(like)
     wanted = wanted[:-1] if len(wanted) == 4 and wanted[-1] == 1 else wanted
     if shape != wanted:
         raise ValueError(f"{path} has shape {shape}, its reference {like} {wanted}: resample it to the reference first")

@@ -7,7 +7,6 @@ is run with every seed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,24 +14,20 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
 from monai.bundle import ConfigParser
 
 from passion_monai.study.run import StudyRun
+from passion_monai.study.yaml_file import read_yaml
+from passion_monai.utils.files import read_json_object
 from passion_monai.utils.messages import nearest
+from passion_monai.utils.names import safe_name
 
 __all__ = ["AXES", "Study", "read_study"]
 
 AXES = ("backbone", "rates", "method", "parts")
 KEYS = ("name", "bundle", "tables", "seeds", "axes", "rows", "sizes", "keep_weights")
+TABLES = {1: "method", 2: "parts", 3: "method"}  # of the paper, and the axis whose names are their rows
 SIZE_KEYS = ("dataset", "configs", "overrides", "axes", "seeds", "needs_data")
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads 3e-3 as a number, as YAML 1.2 and JSON do; PyYAML wants a dot and makes text of it."""
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), [*"-+0123456789"])
 
 
 @dataclass(frozen=True)
@@ -72,27 +67,68 @@ def read_study(path: str | Path, size: str = "small", dataset_dir: str | None = 
         overrides["dataset_dir"] = str(Path(dataset_dir).expanduser().absolute())
     elif chosen.get("needs_data"):
         raise ValueError(f"size {size!r} of {where} needs real cases: give their folder with --dataset_dir")
+    title = safe_name(_text(content["name"], f"{where}: name"), f"{where}: name")
     axes = _axes(content["axes"], chosen.get("axes"), where)
     configs = _configs(path.parent, content["bundle"], chosen.get("configs", []), where)
     _check_ids([overrides, *(choice for names in axes.values() for choice in names.values())], configs, where)
-    name, dataset = f"{content['name']}-{size}", str(chosen["dataset"])
+    name, dataset = f"{title}-{safe_name(size, '--size')}", _text(chosen["dataset"], f"{where}: dataset")
     runs = tuple(
         StudyRun(name, dataset, facts, seed, configs, _merged(overrides, axes, facts))
-        for seed in _list(chosen.get("seeds", content.get("seeds", [0])), f"{where}: seeds", int)
+        for seed in _seeds(chosen.get("seeds", content.get("seeds", [0])), where)
         for facts in _combinations(content["rows"], axes, where)
     )
-    tables = _list(content.get("tables", []), f"{where}: tables", int)
-    return Study(name, runs, tuple(tables), bool(content.get("keep_weights", False)))
+    _check_names(runs, where)
+    return Study(name, runs, _tables(content.get("tables", []), axes, where), _switch(content, "keep_weights", where))
+
+
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"{where}: expected a text, found {value!r}")
+    return str(value)
+
+
+def _switch(content: Mapping[str, Any], key: str, where: str) -> bool:
+    if not isinstance(value := content.get(key, False), bool):
+        raise ValueError(f"{where}: {key}: expected true or false, found {value!r}")
+    return value
+
+
+def _seeds(value: Any, where: str) -> list[int]:
+    seeds = _list(value, f"{where}: seeds", int)
+    if not seeds or any(not 0 <= seed < 2**31 for seed in seeds):
+        raise ValueError(f"{where}: seeds: expected whole numbers from 0 to {2**31 - 1}, found {value!r}")
+    return seeds
+
+
+def _tables(value: Any, axes: Mapping[str, Any], where: str) -> tuple[int, ...]:
+    """Numbers of the paper's tables; what a table tells apart must be told apart by the study."""
+    tables = _list(value, f"{where}: tables", int)
+    if any(number not in TABLES for number in tables):
+        raise ValueError(f"{where}: tables: the paper has tables {', '.join(map(str, TABLES))}, found {value!r}")
+    for number in tables:
+        if TABLES[number] not in axes:
+            raise ValueError(
+                f"{where}: tables: table {number} needs the axis {TABLES[number]!r}: add it to axes and rows, or take "
+                f"{number} from tables"
+            )
+    return tuple(tables)
+
+
+def _check_names(runs: Sequence[StudyRun], where: str) -> None:
+    """Every run has a folder of its own, whose name the disk can hold."""
+    found: dict[str, StudyRun] = {}
+    for run in runs:
+        safe_name(run.name, f"{where}: the folder of a run,")
+        other = found.setdefault(run.name.casefold(), run)
+        if other is not run:
+            raise ValueError(
+                f"{where}: two runs have the folder {run.name}: {dict(other.facts)} and {dict(run.facts)}. Names of an "
+                f"axis must differ in letters or digits, not in signs or upper case alone"
+            )
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"study {path} does not exist")
-    try:
-        content = _Loader(path.read_text(encoding="utf-8")).get_single_data()
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
-    return _mapping(content, str(path), KEYS, required=("name", "bundle", "axes", "rows", "sizes"))
+    return _mapping(read_yaml(path), str(path), KEYS, required=("name", "bundle", "axes", "rows", "sizes"))
 
 
 def _size(content: Mapping[str, Any], size: str, where: str) -> Mapping[str, Any]:
@@ -116,6 +152,8 @@ def _mapping(value: Any, where: str, known: Sequence[str] = (), required: Sequen
     value = {} if value is None else value
     if not isinstance(value, Mapping):
         raise ValueError(f"{where}: expected names with values, found {value!r}")
+    if len({str(key) for key in value}) < len(value):
+        raise ValueError(f"{where}: {', '.join(map(str, value))} names something twice")
     for key in value:
         if known and key not in known:
             raise ValueError(f"{where}: unknown key {key!r}: {nearest(str(key), known)}")
@@ -133,13 +171,16 @@ def _list(value: Any, where: str, kind: type) -> list[Any]:
     return value
 
 
-def _configs(folder: Path, bundle: str, extra: Any, where: str) -> tuple[Path, ...]:
+def _configs(folder: Path, bundle: Any, extra: Any, where: str) -> tuple[Path, ...]:
     """The bundle's training config and the study's own beside the YAML file."""
     names = _list(extra, f"{where}: configs", str)
+    if not isinstance(bundle, str):
+        raise ValueError(f"{where}: bundle: expected a folder, found {bundle!r}")
     paths = [folder / bundle / "configs" / "train.json", *(folder / name for name in names)]
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"{where} names {path}, which does not exist")
+        read_json_object(path, "a config must be JSON")
     return tuple(path.resolve() for path in paths)
 
 

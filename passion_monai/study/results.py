@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,8 +20,8 @@ from passion_monai.reports.paper_numbers import averaged_regions
 from passion_monai.study.balance import balance_sheet, preferences
 from passion_monai.study.gains import duels_sheet, gains, gains_sheet
 from passion_monai.study.rows import PACKED, Row, by_setting, finished_rows, method_names, setting_names
-from passion_monai.study.run import RunFolder
-from passion_monai.utils.files import whole_file
+from passion_monai.study.run import RunFolder, folder_name
+from passion_monai.utils.files import read_json_object, whole_file
 
 __all__ = ["collect", "comparison_sheets", "draw_figures", "paper_sheets", "restore", "summary_sheets", "write_tables"]
 
@@ -56,7 +55,7 @@ def comparison_sheets(rows: Sequence[Row], against: str = "baseline") -> dict[st
             for convention in ("authors", "present-only") if absent else ("authors",):
                 sheet = comparison_sheet(tables, against, convention=convention)
                 sheet.title = f"{dataset}, {rates}, {backbone}, seeds {', '.join(map(str, seeds))}. {sheet.title}"
-                name = f"comparison_{rates.replace(',', '')}_{backbone}"
+                name = f"comparison_{folder_name(rates)}_{folder_name(backbone)}"
                 if convention == "present-only":
                     sheet.title += ", cases that have the region"
                     name += "_present"
@@ -106,7 +105,7 @@ def collect(root: str | Path, target: str | Path) -> int:
     root, count = Path(root), 0
     finished_rows(root)  # what cannot be read is found before anything is copied
     for path in sorted(root.glob("*/run.json")):
-        if json.loads(path.read_text(encoding="utf-8"))["status"] != "finished":
+        if read_json_object(path).get("status") != "finished":
             continue
         folder, count = Path(target) / path.parent.name, count + 1
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +137,7 @@ def restore(source: str | Path, folders: Iterable[RunFolder]) -> int:
         kept = Path(source) / folder.run.name
         if not (kept / "run.json").is_file() or folder.record():
             continue
-        if json.loads((kept / "run.json").read_text(encoding="utf-8"))["fingerprint"] != folder.run.fingerprint:
+        if read_json_object(kept / "run.json").get("fingerprint") != folder.run.fingerprint:
             continue
         if not (kept / PACKED).is_file():
             raise FileNotFoundError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,13 @@ from typing import Any
 from passion_monai.metrics import SubsetTable
 from passion_monai.reports import Run, parts_of
 from passion_monai.reports.paper_numbers import paper_order
+from passion_monai.utils.files import read_json_object
 
 __all__ = ["PACKED", "Row", "Setting", "by_setting", "file_of", "finished_rows", "method_names", "setting_names"]
 
 PACKED = "scores.csv.gz"
+# what a run is called where its study has no such axis: all runs have what the bundle's config says
+NOT_NAMED = {"rates": "the bundle's rates", "backbone": "the bundle's backbone", "method": "the bundle's method"}
 
 Setting = tuple[str, str, str]  # data set, missing rates, backbone
 
@@ -71,8 +73,11 @@ def finished_rows(root: str | Path) -> list[Row]:
         raise FileNotFoundError(f"{root} does not exist: it should be the folder of a study's runs")
     rows: dict[str, Row] = {}
     for path in sorted(root.glob("*/run.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["status"] == "finished":
+        record = {**NOT_NAMED, **read_json_object(path)}
+        lacking = [key for key in ("row", "seed", "dataset") if key not in record]
+        if record.get("status") == "finished" and lacking:
+            raise ValueError(f"{path} says nothing of {lacking[0]}: it is no record of a study's run")
+        if record.get("status") == "finished":
             row, seed = rows.setdefault(record["row"], Row(record, {}, {})), record["seed"]
             tables, folders = {**row.tables, seed: _scores(path.parent)}, {**row.folders, seed: path.parent}
             rows[record["row"]] = Row(record, tables, folders)

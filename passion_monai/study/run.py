@@ -12,7 +12,17 @@ from typing import Any
 
 from passion_monai.utils.files import whole_file
 
-__all__ = ["RunFolder", "StudyRun"]
+__all__ = ["RunFolder", "StudyRun", "folder_name"]
+
+
+def folder_name(fact: str) -> str:
+    """A name of an axis as a part of a file's name.
+
+    Example:
+        >>> folder_name("s,m,l"), folder_name("passion (reference)"), folder_name("../x")
+        ('sml', 'passion-reference', 'x')
+    """
+    return re.sub(r"[^A-Za-z0-9.+]+", "-", fact.replace(",", "")).strip("-.") or "-"
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class StudyRun:
             >>> StudyRun("study", "phantom", {"rates": "s,m,l", "method": "passion (reference)"}, 0, (), {}).name
             'sml_passion-reference_seed0'
         """
-        words = [re.sub(r"[^A-Za-z0-9.+]+", "-", fact.replace(",", "")).strip("-") for fact in self.facts.values()]
+        words = [folder_name(fact) for fact in self.facts.values()]
         return "_".join([*words, f"seed{self.seed}"])
 
     @property

@@ -15,6 +15,7 @@ from passion_monai.study.process import command
 from passion_monai.study.results import write_tables
 from passion_monai.study.run import RunFolder
 from passion_monai.study.schedule import Progress, count, run_here, run_on_slurm
+from passion_monai.utils.errors import best_error, one_line
 from passion_monai.utils.files import whole_file
 from passion_monai.utils.messages import few
 
@@ -92,16 +93,27 @@ def run_study(
             draft.write_text(json.dumps({"study": study.name, "runs": outcomes}, indent=2) + "\n", encoding="utf-8")
         pending |= outcome == "finished"
         if pending and (begun := time.monotonic()) >= due:
-            write_tables(root, study.tables)
+            _tables(root, study, say)
             now, pending = time.monotonic(), False
             due = now + 20 * (now - begun)
     if pending:
-        write_tables(root, study.tables)
+        _tables(root, study, say)
     say(f"{study.name}: {count(text.split(':')[0] for text in outcomes.values())}")
     for name, text in outcomes.items():
         if text.startswith("failed"):
             say(f"  {name}: {text}; log: {Path(root) / name / 'log.txt'}")
     return outcomes
+
+
+def _tables(root: str | Path, study: Study, say: Say) -> None:
+    """Write the tables; what they cannot show must not end the runs, and is said."""
+    try:
+        write_tables(root, study.tables)
+    except Exception as error:
+        best = best_error(error)
+        if best is None:
+            raise
+        say(f"{study.name}: the tables cannot be made yet: {one_line(best)}")
 
 
 def _status(folder: RunFolder) -> str:

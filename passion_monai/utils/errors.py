@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["USER_ERRORS", "best_error", "one_line", "printable"]
+from passion_monai.utils.messages import printable
+
+__all__ = ["USER_ERRORS", "best_error", "one_line"]
 
 PACKAGE = str(Path(__file__).parents[1])
 # what a mistake in the input, or a machine that is too small, can lead to; anything else is a mistake of ours
@@ -74,23 +76,10 @@ def one_line(error: BaseException) -> str:
         text = f"not enough memory{f' ({text})' if text else ''}: close other programs, or use a larger machine"
     elif isinstance(error, RecursionError) and not _is_ours(error.__traceback__):
         text = "a file is nested too deeply to be read"
-    return printable(" ".join(line.strip() for line in text.splitlines() if line.strip())) or type(error).__name__
-
-
-def printable(text: str) -> str:
-    r"""The text with an escape for every character that a terminal would act upon; line ends stay.
-
-    Example:
-        >>> print(printable("a\x1b[31mb\r, Müller"))
-        a\x1b[31mb\r, Müller
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t\u00a0" else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return (
+        printable(" ".join(line.strip() for line in text.splitlines() if line.strip()), lines=True)
+        or type(error).__name__
+    )
 
 
 def _name(path: str | bytes | int) -> str:

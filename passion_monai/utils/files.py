@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from passion_monai.utils.errors import one_line
+from passion_monai.utils.texts import read_json
 
 __all__ = [
     "NotWrittenError",
     "file_sha256",
-    "parse_json",
     "read_json_object",
     "reading_table",
     "remove_drafts",
@@ -141,46 +140,6 @@ def _is_elsewhere(error: OSError, paths: Iterable[Path]) -> bool:
     }
 
 
-def parse_json(text: str | bytes, where: str | Path, way_out: str = "restore it, or delete it") -> Any:
-    """The value of a JSON text.
-
-    Args:
-        text: the text; bytes are UTF-8, with or without a byte order mark.
-        where: the file, for errors.
-        way_out: what to do when it is damaged, for errors.
-
-    Raises:
-        ValueError: when it is no JSON, is nested too deeply, or gives a key twice.
-
-    Example:
-        >>> parse_json('{"a": 1, "a": 2}', "list.json", "correct it")
-        Traceback (most recent call last):
-        ValueError: list.json gives the key 'a' twice: correct it
-    """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise _RepeatedKeyError(f"{where} gives the key {twice!r} twice: {way_out}")
-        return found
-
-    try:
-        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        return json.loads(decoded, object_pairs_hook=once)
-    except _RepeatedKeyError as error:
-        raise ValueError(str(error)) from None
-    except RecursionError:
-        raise ValueError(f"{where} is nested too deeply to be read: {way_out}") from None
-    except ValueError as error:  # no JSON, or no text at all
-        raise ValueError(f"{where} is no valid JSON ({error}): {way_out}") from error
-
-
-class _RepeatedKeyError(Exception):
-    """Inside `parse_json`, so that it is told from a text that is no JSON."""
-
-
 def remove_drafts(folder: str | Path) -> list[Path]:
     """Remove what killed processes left of `whole_file` in a folder, at any depth; drafts of living ones stay.
 
@@ -204,7 +163,7 @@ def read_json_object(path: str | Path, way_out: str = "restore it, or delete it"
         FileNotFoundError: when it does not exist.
         ValueError: when it is no JSON, gives a key twice, or holds something else than an object.
     """
-    found = parse_json(Path(path).read_bytes(), path, way_out)
+    found = read_json(path, way_out)
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds a {type(found).__name__}, expected an object: {way_out}")
     return found

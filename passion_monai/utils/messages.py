@@ -37,15 +37,22 @@ def few(names: Sequence[str], limit: int = 3) -> str:
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
 
 
-def printable(text: object) -> str:
-    r"""A text without anything that moves a terminal's cursor or begins a line: such characters are written out.
+def printable(text: object, lines: bool = False) -> str:
+    r"""A text without anything that a terminal would act upon: such characters are written out.
+
+    Args:
+        text: the text.
+        lines: line ends and tabs stay.
 
     Example:
         >>> print(printable("a\nb\x1b[2J"))
         a\nb\x1b[2J
     """
+    kept = "\n\t\u00a0" if lines else ""
     return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape", "backslashreplace").decode("ascii")
+        sign
+        if sign.isprintable() or sign in kept
+        else sign.encode("unicode_escape", "backslashreplace").decode("ascii")
         for sign in str(text)
     )
 

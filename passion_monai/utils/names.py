@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import unicodedata
+from typing import Any
+from urllib.parse import quote
 
-__all__ = ["MAX_NAME_BYTES", "safe_file_name", "safe_name"]
+from passion_monai.utils.messages import printable
+
+__all__ = ["MAX_NAME_BYTES", "case_name", "file_stem", "safe_file_name", "safe_name"]
 
 MAX_NAME_BYTES = 180  # of the 255 that a file name may have; the rest is for endings and for drafts
 MAX_FILE_BYTES = 240  # of a whole file name; the rest is for the draft's
@@ -50,6 +56,46 @@ def safe_file_name(name: str, what: str) -> str:
     return name
 
 
+def case_name(name: Any, where: str = "") -> str:
+    r"""The name of a case as it is used everywhere: composed characters (NFC), no blanks around it.
+
+    A file system or a spreadsheet may write the same umlaut in two ways; both are one name.
+
+    Args:
+        name: text, or a whole number as JSON has it.
+        where: it stands, for the error.
+
+    Raises:
+        ValueError: when it is no text, is empty, begins with a dot, is longer than 180 bytes, or holds a slash, a
+            backslash, or a character that cannot be printed (control characters, line breaks).
+
+    Example:
+        >>> case_name(0), case_name("001 "), case_name("Mu\u0308ller") == "M\u00fcller"
+        ('0', '001', True)
+    """
+    place = f"{printable(where)}: " if where else ""
+    if isinstance(name, bool) or not isinstance(name, (str, int)):
+        raise ValueError(f"{place}the name of a case is a text or a whole number, found {name!r}")
+    text = unicodedata.normalize("NFC", str(name)).strip(" ")
+    fault = _fault(text)
+    if fault:
+        raise ValueError(f"{place}case name {_shown(text)} {fault}; rename it, files of results are called by it")
+    return text
+
+
+def file_stem(case: str) -> str:
+    r"""What a file of a case is called inside of a run: the quoted name, or its beginning and a hash where it is long.
+
+    Example:
+        >>> file_stem("a b/c"), len(file_stem("\u00fc" * 43))
+        ('a b%2Fc', 117)
+    """
+    quoted = quote(case, safe=" ")
+    return (
+        quoted if len(quoted) <= MAX_NAME_BYTES else f"{quoted[:100]}.{hashlib.sha256(case.encode()).hexdigest()[:16]}"
+    )
+
+
 def _fault(name: object) -> str:
     """What is wrong with a name, empty when nothing is."""
     if not isinstance(name, str):
@@ -58,16 +104,15 @@ def _fault(name: object) -> str:
         return "is empty, expected a name"
     if "/" in name or "\\" in name:
         return "is a path, expected a name without / and \\"
-    if not name.isprintable():
-        return "holds control or invisible characters"
+    bad = next((sign for sign in name if not sign.isprintable()), None)
+    if bad is not None:
+        return f"holds the character {bad!r} (U+{ord(bad):04X}), which cannot be printed"
     if name.startswith("."):
-        return "begins with a dot, which would hide its files"
+        return "begins with a dot, which hides files"
     if name != name.strip():
         return "begins or ends with a blank"
     size = len(name.encode("utf-8"))
-    if size > MAX_NAME_BYTES:
-        return f"has {size} bytes, at most {MAX_NAME_BYTES} fit into a file name"
-    return ""
+    return f"is {size} bytes long, at most {MAX_NAME_BYTES} fit into a file name" if size > MAX_NAME_BYTES else ""
 
 
 def _shown(name: object) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["read_json", "read_text"]
+__all__ = ["parse_json", "read_json", "read_text"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -43,26 +42,55 @@ def read_text(path: str | Path) -> str:
     return text
 
 
-def read_json(path: str | Path) -> Any:
-    """The content of a JSON file.
+def read_json(path: str | Path, way_out: str = "restore it, or delete it") -> Any:
+    """The content of a JSON file, in the encodings of `read_text`.
+
+    Args:
+        path: the file.
+        way_out: what to do when it is damaged, for errors.
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when it is no text or no JSON, or an object has a key twice.
+        ValueError: when it is no text or no JSON, is nested too deeply, or gives a key twice.
     """
-    text = read_text(path)
+    return parse_json(read_text(path), path, way_out)
+
+
+def parse_json(text: str | bytes, where: str | Path, way_out: str = "restore it, or delete it") -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: the text; bytes are UTF-8, with or without a byte order mark.
+        where: the file, for errors.
+        way_out: what to do when it is damaged, for errors.
+
+    Raises:
+        ValueError: when it is no JSON, is nested too deeply, or gives a key twice.
+
+    Example:
+        >>> parse_json('{"a": 1, "a": 2}', "list.json", "correct it")
+        Traceback (most recent call last):
+        ValueError: list.json gives the key 'a' twice: correct it
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise _RepeatedKeyError(f"{where} gives the key {twice!r} twice: {way_out}")
+        return found
+
     try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except RecursionError as error:
-        raise ValueError(f"{path} is not JSON that can be read: it is nested too deep") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        return json.loads(decoded, object_pairs_hook=once)
+    except _RepeatedKeyError as error:
+        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError(f"{where} is nested too deeply to be read: {way_out}") from None
+    except ValueError as error:  # no JSON, or no text at all
+        raise ValueError(f"{where} is no valid JSON ({error}): {way_out}") from error
 
 
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} is there twice in one object; remove one")
-        found[key] = value
-    return found
+class _RepeatedKeyError(Exception):
+    """Inside `parse_json`, so that it is told from a text that is no JSON."""

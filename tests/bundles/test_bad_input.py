@@ -108,14 +108,18 @@ MISTAKES = {
 }
 
 
+def train(values):
+    workflow = ConfigWorkflow(str(CONFIG), logging_file=False, **values)
+    workflow.initialize()
+    workflow.run()
+
+
 def error_of_training(data, output, **values):
     """What a training ends with, without what was raised from it."""
     small = {"backbone": "mmformer_small", "spacing": [5.0] * 3, "roi_size": [32] * 3, "epochs": 1}
     values = {"dataset_dir": str(data), "output_dir": str(output), **small, **values}
-    workflow = ConfigWorkflow(str(CONFIG), logging_file=False, **values)
     with pytest.raises((RuntimeError, ValueError), match=r"\w") as caught:
-        workflow.initialize()
-        workflow.run()
+        train(values)
     error = caught.value
     while error.__cause__ is not None:
         error = error.__cause__

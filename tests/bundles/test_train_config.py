@@ -80,6 +80,7 @@ def test_subset_distillation_has_the_references_task_loss_and_knows_how_long_it_
     assert (chosen.epochs, chosen.loss.level_decay, chosen.loss.floor) == (7, 0.5, 0.005)
     assert content(data, tmp_path, "loss", method="subset_distillation").level_decay == 0.5
     assert content(data, tmp_path, "loss", method="passion").level_decay == 1
+    assert content(data, tmp_path, "settings", method="subset_distillation")["sampling"] == "random_subset"
     other = {"method": "subset_distillation", "loss#variant": "paper"}
     assert content(data, tmp_path, "trained_method", **other).loss.level_decay == 1
     assert content(data, tmp_path, "loss", **other).level_decay == 1

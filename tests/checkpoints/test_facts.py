@@ -91,7 +91,7 @@ def test_a_flipped_bit_is_an_error(model, share):
     biggest = max(torch.load(model, weights_only=True).values(), key=torch.numel)
     place = content.find(biggest.numpy().tobytes())
     flip(model, place + int(share * biggest.numel() * 4))
-    with pytest.raises(ValueError, match=r"model.pt is damaged .*copy it again"):
+    with pytest.raises(ValueError, match=r"model.pt is damaged, .*copy it again"):
         load_weights(network, model)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 

@@ -77,7 +77,7 @@ AUDIT = {
         lambda r: r / "c0" / "c0_t1.nii.gz",
         r"c0_t1.nii.gz is not text in UTF-8 .*expected a data list \(JSON\)",
     ),
-    "list is no JSON": ("audit", listed("{'training': []}"), "list.json is not JSON"),
+    "list is no JSON": ("audit", listed("{'training': []}"), "list.json is no valid JSON"),
     "list is a list": ("audit", listed([ENTRY]), "must hold an object"),
     "list without modalities": ("audit", listed({"training": [{"case": "a"}]}), "names no modality: .*--modalities"),
     "empty list": ("audit", listed({}), "names no modality"),

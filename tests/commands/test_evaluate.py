@@ -171,6 +171,17 @@ def test_references_of_a_decathlon_folder_and_of_a_list(tmp_path):
         assert table.values("dice", "flair+t1ce+t1+t2", "WT") == {case: 1.0}
 
 
+def test_a_list_with_regions_of_ones_own(tmp_path):
+    truth = tumour((20, 20, 12))
+    for name in ("r/a.nii.gz", "predictions/x_seg.nii.gz"):
+        save(tmp_path / name, truth)
+    (tmp_path / "l.json").write_text(
+        json.dumps({"test": [{"case": "x", "flair": "r/a.nii.gz", "label": "r/a.nii.gz"}]})
+    )
+    table = evaluate((tmp_path / "predictions", tmp_path / "l.json"), tmp_path, "--regions", "{'whole': [1, 2, 3]}")
+    assert table.values("dice", "all", "whole") == {"x": 1.0}
+
+
 def test_label_maps_in_other_formats(tmp_path):
     import itk
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -20,7 +21,7 @@ from passion_monai.prediction.outputs import planned_in
 from passion_monai.reports import write_reliability
 from passion_monai.reports.reliability import DEMO
 from passion_monai.utils.files import NotWrittenError
-from tests.helpers.bundles import environment
+from tests.helpers.bundles import environment, run
 from tests.helpers.limits import largest_file
 from tests.helpers.scans import affine, bright_bundle, head, lesion_centre, write_nifti, write_nrrd, write_series
 
@@ -405,3 +406,49 @@ def test_names_that_are_none_are_refused_before_anything_is_computed(bundle, tmp
     assert (said.out + said.err).replace("\n", "").isprintable()
     assert len(said.err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_background_that_is_not_zero_is_taken_as_zero_and_said(bundle, tmp_path, capsys):
+    scan = head(affine((2, 2, 3.0)), (20, 20, 12))
+    shifted = replace(scan, image=np.where(scan.image == 0, -2.5, (scan.image - 100) / 50).astype(np.float32))
+    predict(bundle, tmp_path / "plain.nii.gz", flair=write_nifti(tmp_path / "a.nii.gz", scan))
+    record = predict(bundle, tmp_path / "out.nii.gz", flair=write_nifti(tmp_path / "b.nii.gz", shifted))
+    assert "flair: b.nii.gz has a background of -2.5, not 0: it was taken as 0" in record["warnings"]
+    assert "warning: flair: b.nii.gz has a background of -2.5" in capsys.readouterr().out
+    ours, theirs = (nibabel.load(tmp_path / name).get_fdata() for name in ("out.nii.gz", "plain.nii.gz"))
+    assert np.array_equal(ours, theirs)
+
+
+def test_an_aligned_header_means_the_same_to_both_ways_of_predicting(bundle, tmp_path):
+    """As after an alignment with twelve parameters: the sform is sheared and scaled, the qform is the scanner's."""
+    scan = head(affine((2, 2, 3.0)), (20, 20, 12))
+    header = nibabel.Nifti1Image(scan.image, scan.affine).header
+    header.set_qform(scan.affine, 1)
+    aligned = np.array([[1.03, 0.02, 0.01, 4], [-0.02, 0.95, 0.03, 3], [0.01, -0.02, 1.06, -2], [0, 0, 0, 1]])
+    header.set_sform(aligned @ scan.affine, 4)
+    (tmp_path / "scans").mkdir()
+    path = tmp_path / "scans" / "c_flair.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(scan.image, None, header), path)
+    record = predict(bundle, tmp_path / "one.nii.gz", flair=path)
+    config = str(bundle / "configs" / "inference.json")
+    run(
+        "run",
+        "--config_file",
+        config,
+        "--dataset_dir",
+        str(tmp_path / "scans"),
+        "--output_dir",
+        str(tmp_path),
+        cwd=tmp_path,
+    )
+    known = json.loads((tmp_path / "c_seg.json").read_text())
+    for warnings in (record["warnings"], known["warnings"]):
+        assert any("an sform and a qform that place it up to" in text for text in warnings)
+    one, other, given = (nibabel.load(tmp_path / name) for name in ("one.nii.gz", "c_seg.nii.gz", path))
+    assert np.array_equal(one.get_fdata(), other.get_fdata())
+    for written in (one, other):
+        for form in ("get_sform", "get_qform"):
+            matrix, code = getattr(written, form)(coded=True)
+            wanted, wanted_code = getattr(given, form)(coded=True)
+            np.testing.assert_allclose(matrix, wanted, atol=1e-5)
+            assert code == wanted_code

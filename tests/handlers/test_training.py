@@ -1,6 +1,10 @@
-import pytest
+from types import SimpleNamespace
 
-from passion_monai.handlers import MethodHandler, TermLog, TrainingProgress
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from passion_monai.handlers import EpochSeed, MethodHandler, TermLog, TrainingProgress
 from tests.engines.test_trainer import METHODS
 from tests.helpers.training import MODALITIES, build
 
@@ -42,3 +46,35 @@ def test_progress_does_not_swallow_what_stops_a_run(error, capfd):
         trainer.run()
     assert trainer.state.iteration == 2
     assert "2/6" in capfd.readouterr().err
+
+
+class Epochs(TensorDataset):
+    """Remembers what it was told."""
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+
+def drawn(seed=0, epoch=1, rank=0):
+    """What torch's own generator (dropout, subsets) gives in an epoch that a handler begins."""
+    data = Epochs(torch.zeros(1))
+    EpochSeed(DataLoader(data), seed, rank)(SimpleNamespace(state=SimpleNamespace(epoch=epoch)))
+    assert data.epoch == epoch
+    return tuple(torch.rand(4).tolist())
+
+
+def test_an_epoch_has_random_numbers_of_its_own_and_always_the_same():
+    """Other epochs, seeds and ranks must not repeat them: every dropout mask and subset would come again."""
+    places = [(seed, epoch, rank) for seed in (0, 1, 2) for epoch in (1, 2, 3, 4) for rank in (0, 1)]
+    assert len({drawn(*place) for place in places}) == len(places)
+    assert [drawn(*place) for place in places] == [drawn(*place) for place in places]
+
+
+def test_the_handler_is_called_before_every_epoch():
+    """In a training, as the configs attach it: three epochs, three streams."""
+    trainer, _ = build(METHODS["baseline"], epochs=3)
+    EpochSeed(trainer.data_loader, seed=7).attach(trainer)
+    seen = []
+    trainer.add_event_handler("EPOCH_STARTED", lambda engine: seen.append(torch.initial_seed()))
+    trainer.run()
+    assert len(set(seen)) == 3

@@ -32,6 +32,32 @@ def test_supported_seen_and_counted():
     assert card["b"]["training_cases"] == {"exactly": 0, "at_least": 3}
 
 
+def graded(values):
+    """Scores of patients who have the region, of ``a`` as given and of all modalities perfect."""
+    made = SubsetTable(["a", "b"], ["lesion"])
+    perfect = score_case(TRUTH, TRUTH, {"lesion": (1,)})["lesion"]
+    for n, value in enumerate(values):
+        for subset in made.subsets:
+            made.add(f"case{n}", subset, {"lesion": {**perfect, "dice": value if subset == "a" else 1.0}})
+    return reliability_card(made, SETTINGS)["subsets"]["a"]["regions"]["lesion"]
+
+
+def test_the_lower_end_of_the_interval_decides():
+    """The mean is above 0.5 and above half of the full set's in both: only what the interval says differs."""
+    unsure = graded([1.0, 1.0, 0.9, 0.1, 0.1, 0.2])
+    assert unsure["dice"] == 0.55
+    assert unsure["low"] < 0.5
+    assert unsure["supported"] is False
+    sure = graded([0.55] * 6)
+    assert (sure["dice"], sure["low"], sure["supported"]) == (0.55, 0.55, True)
+    assert graded([0.5] * 6)["supported"] is True  # at least 0.5
+
+
+def test_half_of_the_full_set_decides_too():
+    below = graded([0.49] * 6)
+    assert (below["low"], below["supported"]) == (0.49, False)
+
+
 def test_a_method_that_samples_subsets_has_seen_them():
     card = reliability_card(table(), {**SETTINGS, "sampling": "random_subset"})
     assert card["subsets"]["b"]["seen"] is True

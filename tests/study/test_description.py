@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,59 @@ def test_a_fingerprint_changes_with_everything_that_decides_the_scores(tmp_path)
 def test_mistakes_are_named(tmp_path, old, new, message):
     with pytest.raises(ValueError, match=message):
         study(tmp_path, old, new)
+
+
+BOMB = "\n".join(["x0: &x0 [a, a]", *(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 12))])
+MERGED = "\n".join(["x0: &x0 {a: 1}", *(f"x{n}: &x{n} {{<<: [*x{n - 1}, *x{n - 1}]}}" for n in range(1, 40))])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: tiny", f"{BOMB}\nname: tiny", r"has more than 50000 values, with its aliases"),
+        ("name: tiny", f"{MERGED}\nname: tiny", r"has more than (50000 values|30 levels), with its aliases"),
+        ("name: tiny", "x: &x [*x]\nname: tiny", r"has more than 30 levels, with its aliases"),
+        ("name: tiny", f"x: {'[' * 5000}{']' * 5000}\nname: tiny", r"nested too deeply|more than 30 levels"),
+        ("name: tiny", f"x: {'a' * 1_000_001}\nname: tiny", r"has \d+ bytes, a study has at most 1000000"),
+        ("name: tiny", "name: a\nname: tiny", r"gives the name 'name' twice, line 2"),
+        ("{method: passion, quality", "{quality: 0.5, method: passion, quality", r"gives the name 'quality' twice"),
+        ("broken: {method", "baseline: {method", r"gives the name 'baseline' twice"),
+        ("name: tiny", "name: ../victim", r"name '\.\./victim' is a path"),
+        ("name: tiny", 'name: "a\\nb"', r"name 'a\\nb' holds control"),
+        ("name: tiny", "name: [tiny]", r"name: expected a text"),
+        ("tables: [1]", "tables: [4]", r"the paper has tables 1, 2, 3, found \[4\]"),
+        ("tables: [1]", "tables: [2]", r"table 2 needs the axis 'parts'"),
+        ("seeds: [0, 1]", "seeds: []", r"seeds: expected whole numbers from 0"),
+        ("seeds: [0, 1]", "seeds: [-1]", r"seeds: expected whole numbers from 0"),
+        ("seeds: [0, 1]", "seeds: [99999999999]", r"seeds: expected whole numbers from 0"),
+        ("seeds: [0, 1]", "keep_weights: perhaps", r"keep_weights: expected true or false"),
+        ("quality: 0.75", "quality: .nan", r"nan is no number"),
+        ("quality: 0.75", "quality: !!binary aGVsbG8=", r"expected a text, a number"),
+        ("quality: 0.75", "quality: !!python/name:os.system", r"no valid YAML"),
+        ("broken: {method: broken}", "Baseline: {method: broken}", r"two runs have the folder"),
+        ("bundle: bundle", "bundle: [bundle]", r"bundle: expected a folder"),
+    ],
+)
+def test_what_is_no_study_is_refused_at_once(tmp_path, old, new, message):
+    changed = study_file(tmp_path, old, new)
+    if "Baseline" in new:
+        changed.write_text(changed.read_text().replace("method: [baseline, passion]", "method: all"))
+    start = time.monotonic()
+    with pytest.raises(ValueError, match=message) as caught:
+        read_study(changed)
+    assert len(str(caught.value)) < 1000
+    assert time.monotonic() - start < 10
+
+
+def test_anchors_and_merged_names_are_no_repetition(tmp_path):
+    changed = "baseline: &own {method: baseline, quality: 0.1}"
+    path = study_file(tmp_path, "baseline: {method: baseline}", changed)
+    path.write_text(path.read_text().replace("{method: passion, quality", "{<<: *own, method: passion, quality"))
+    assert [run.settings["quality"] for run in read_study(path).runs[:3]] == [0.1, 0.1, 0.75]
+
+
+def test_a_date_stays_the_text_that_it_is(tmp_path):
+    assert study(tmp_path, "quality: 0.75", "quality: 2024-11-05").runs[2].settings["quality"] == "2024-11-05"
 
 
 def test_what_is_not_there_is_named(tmp_path):

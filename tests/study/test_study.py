@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from passion_monai.cli import main
 from passion_monai.metrics import SubsetTable
-from passion_monai.study import RunFolder, execute, run_on_slurm, run_study, select, write_tables
+from passion_monai.study import RunFolder, execute, read_study, run_on_slurm, run_study, select, write_tables
 from passion_monai.study.schedule import Progress
 from tests.helpers.bundles import REPOSITORY, environment
 from tests.study.small import study, study_file, write_scores
@@ -176,3 +177,56 @@ def test_command_says_what_it_would_do_and_what_is_wrong(tmp_path, capsys):
         assert stop.value.code == 2
         assert message in capsys.readouterr().err
     assert os.listdir(tmp_path / "bundle") == ["configs"]
+
+
+WITHOUT = {
+    "rates": ('rates: {PDT: {}, "s,m,l": {availability: "0.2,0.5"}}', "rates: PDT, ", 'rates: "s,m,l", '),
+    "backbone": ("backbone: {mmformer: {}}", "backbone: all, "),
+    "method": ("method:\n    baseline: {method: baseline}\n    passion: {method: passion, quality: 0.75}\n", "METHOD"),
+}
+
+
+@pytest.mark.parametrize("axes", [["rates"], ["backbone"], ["rates", "backbone"], ["method"]])
+def test_a_study_without_an_axis_runs_to_its_end(tmp_path, axes, capsys):
+    path = study_file(tmp_path)
+    text = path.read_text()
+    for axis in axes:
+        if axis == "method":
+            text = re.sub(r"  method:\n(    .*\n)+", "", text)
+            text = re.sub(r", method: (\[.*\]|baseline)}", "}", text).replace("tables: [1]", "tables: []")
+        for part in WITHOUT[axis]:
+            text = text.replace(part, "")
+    if "rates" in axes:
+        text = re.sub(r"paper: .*", "", text)
+    path.write_text(text)
+    found = read_study(path)
+    for folder in folders(tmp_path, found):
+        folder.path.mkdir(parents=True)
+        write_scores(folder.scores, 0.5 + 0.1 * (folder.run.facts.get("method") == "passion"))
+        folder.write("finished")
+    main(["study", str(path), "-o", str(tmp_path / "runs")])
+    assert "tables cannot be made" not in capsys.readouterr().out
+    main(["study", str(path), "-o", str(tmp_path / "runs"), "--tables"])
+    assert (tmp_path / "runs" / "tables" / "gains.md").is_file() == ("method" not in axes)
+    main(["report", str(tmp_path / "runs"), "-o", str(tmp_path / "report.html")])
+
+
+def test_tables_that_cannot_be_made_do_not_end_the_runs(tmp_path, monkeypatch):
+    found = study(tmp_path)
+    for folder in folders(tmp_path, found):
+        folder.path.mkdir(parents=True)
+        write_scores(folder.scores, 0.5)
+        folder.write("finished")
+    folder.scores.write_text("no table")  # of the last
+    folder.write("stopped")
+
+    def ended(left, *_):
+        for one in left:
+            one.write("finished")
+            yield one, "finished"
+
+    monkeypatch.setattr("passion_monai.study.study.run_here", ended)
+    said = []
+    outcomes = run_study(found, folders(tmp_path, found), tmp_path / "runs", say=said.append)
+    assert set(outcomes.values()) == {"finished"}
+    assert any("the tables cannot be made yet" in text and "is not a score table" in text for text in said)

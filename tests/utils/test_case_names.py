@@ -8,13 +8,13 @@ import pytest
 from passion_monai.data import brats_cases, load_data_list
 from passion_monai.data.availability.files import read_availability
 from passion_monai.data.cases.layouts import read_layout
-from passion_monai.utils.case_names import case_name, file_stem
+from passion_monai.utils.names import case_name, file_stem
 from tests.data.helpers import MODALITIES, data_list, keys, touch
 
 BAD = {
-    "../victim/scan": "holds the character '/'",
-    "a/b": "holds the character '/'",
-    "a\\b": "holds the character",
+    "../victim/scan": "is a path",
+    "a/b": "is a path",
+    "a\\b": "is a path",
     ".hidden": "begins with a dot",
     "..": "begins with a dot",
     "": "is empty",
@@ -89,3 +89,15 @@ def test_names_in_decathlon_folders(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"modality": {"0": "T1"}}))
     (finding,) = read_layout(tmp_path, ["t1"]).findings
     assert finding.kind == "case-name"
+
+
+def test_two_spellings_of_one_name_are_twins(tmp_path):
+    apart = unicodedata.normalize("NFD", "M\u00fcller")
+    for one, other in (("001", "001 "), ("M\u00fcller", apart)):
+        root = tmp_path / str(len(other))
+        touch(root / "flat", f"{one}_t1.nii", f"{other}_t1.nii")
+        with pytest.raises(ValueError, match="is there twice"):
+            brats_cases(root / "flat", ["t1"])
+        touch(root / "msd", f"imagesTr/{one}.nii.gz", f"imagesTr/{other}.nii.gz")
+        (root / "msd" / "dataset.json").write_text(json.dumps({"modality": {"0": "T1"}}))
+        assert [finding.kind for finding in read_layout(root / "msd", ["t1"]).findings] == ["case-twice"]

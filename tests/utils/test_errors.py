@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from passion_monai.utils.errors import best_error, one_line, printable
+from passion_monai.utils.errors import best_error, one_line
 from passion_monai.utils.files import read_json_object
+from passion_monai.utils.messages import printable
 from passion_monai.utils.names import safe_name
 
 
@@ -88,5 +89,5 @@ def test_no_memory_is_found_in_torch_words():
 
 def test_what_is_printable_stays():
     text = "Müller\u00a0(日本)\n\tline"
-    assert printable(text) == text
+    assert printable(text, lines=True) == text
     assert printable("\u202etxt.exe\x9b31m") == r"\u202etxt.exe\x9b31m"

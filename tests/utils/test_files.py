@@ -9,12 +9,12 @@ import pytest
 
 from passion_monai.utils.files import (
     NotWrittenError,
-    parse_json,
     read_json_object,
     reading_table,
     whole_file,
     whole_files,
 )
+from passion_monai.utils.texts import parse_json
 from tests.helpers.limits import largest_file
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,13 +11,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from monai.data.utils import compute_shape_offset, zoom_affine
-from monai.transforms import LoadImage
 from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 from tqdm import tqdm
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
-from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, is_nifti, read_nifti
+from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, read_image
 
 __all__ = ["ImageFacts", "read_images"]
 
@@ -139,13 +137,7 @@ def _read(file: Path) -> tuple[NiftiImage, tuple[str, ...]]:
     if is_slice_folder(file):
         found = read_slices(file, warn=False)
         return NiftiImage(found.voxels, Placement(AFFINE)), found.damaged
-    if is_nifti(file):
-        return read_nifti(file), ()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
-        load = LoadImage(image_only=True)
-    image = load(file)
-    return NiftiImage(image.numpy(), Placement(np.asarray(image.affine, dtype=float))), ()
+    return read_image(file), ()
 
 
 def _reason(error: Exception) -> str:

@@ -9,10 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
-from passion_monai.utils.case_names import case_name
 from passion_monai.utils.cells import as_cell, from_cell
 from passion_monai.utils.files import whole_file
 from passion_monai.utils.messages import nearest
+from passion_monai.utils.names import case_name
 from passion_monai.utils.texts import read_text
 
 __all__ = ["Table", "availability_text", "read_availability", "write_availability"]

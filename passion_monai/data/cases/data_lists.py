@@ -15,8 +15,8 @@ from passion_monai.data.cases.findings import Finding, settle
 from passion_monai.data.cases.folders import FoundCases, Item
 from passion_monai.data.cases.names import stem_of
 from passion_monai.data.cases.slice_folders import is_slice_folder
-from passion_monai.utils.case_names import case_name
 from passion_monai.utils.messages import few, nearest
+from passion_monai.utils.names import case_name
 from passion_monai.utils.texts import read_json
 
 __all__ = ["find_listed", "list_text", "load_data_list", "read_sections", "unread_sections"]
@@ -43,7 +43,7 @@ def load_data_list(
     Raises:
         FileNotFoundError: when the JSON or a file that it names does not exist; case and key are named.
         ValueError: when it is not JSON, lacks the section, the section is empty, a key is unknown or there twice; when
-            a case has no image, cannot be called so (see `passion_monai.utils.case_names`) or is named twice.
+            a case has no image, cannot be called so (see `passion_monai.utils.names`) or is named twice.
     """
     sections = read_sections(Path(path))
     if section not in sections:

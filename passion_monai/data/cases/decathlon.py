@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from passion_monai.data.cases.files import ImageFile, list_images
 from passion_monai.data.cases.findings import Finding
-from passion_monai.data.cases.folders import Item, checked_names, other_formats
+from passion_monai.data.cases.folders import Item, checked_names, other_formats, same_names
 from passion_monai.data.cases.names import modality_suffixes, stem_of
 from passion_monai.utils.messages import few
 from passion_monai.utils.texts import read_json
@@ -123,7 +123,7 @@ def _cases(
         else:
             items[case]["label"] = str(image.path)
     found = [items[case] for case in sorted(items) if items[case].keys() - {"case", "label"}]
-    findings.extend(checked_names(found))
+    findings.extend([*checked_names(found), *same_names(found)])
     return found
 
 

@@ -13,10 +13,10 @@ from passion_monai.data.cases.findings import Finding, settle
 from passion_monai.data.cases.names import is_misnamed_label, read_name, stem_of, suffix_keys
 from passion_monai.data.cases.slice_folders import slice_cases, slice_folders
 from passion_monai.data.cases.visits import names_with_patients
-from passion_monai.utils.case_names import case_name
 from passion_monai.utils.messages import few
+from passion_monai.utils.names import case_name
 
-__all__ = ["FoundCases", "Item", "brats_cases", "checked_names", "find_cases", "other_formats"]
+__all__ = ["FoundCases", "Item", "brats_cases", "checked_names", "find_cases", "other_formats", "same_names"]
 
 Item: TypeAlias = dict[str, Any]
 Place: TypeAlias = tuple[Path, str]  # folder and case; files of one case lie in one folder, but in BIDS
@@ -193,15 +193,22 @@ def _strange_files(
 
 def _name(found: Mapping[Place, Item], root: Path) -> Iterator[Finding]:
     """Names that show the patient and can be used; cases in two folders under one name get the folders' names, too."""
-    names = names_with_patients(found, root)
-    counts = Counter(names.values())
+    for place, name in names_with_patients(found, root).items():
+        found[place]["case"] = name
+    yield from checked_names(found.values())
+    counts = Counter(item["case"] for item in found.values())
     for (parent, case), item in found.items():
-        item["case"] = names[parent, case]
         if counts[item["case"]] > 1:
             item["case"] = "_".join((*parent.relative_to(root).parts, item["case"]))
             text = f"case {case!r} is there twice, in {parent} and elsewhere (here: {item['case']!r})"
             yield Finding("case-twice", text, item["case"])
-    yield from checked_names(found.values())
+
+
+def same_names(items: Iterable[Item]) -> Iterator[Finding]:
+    """Cases of one name, once `checked_names` gave them their one spelling."""
+    for case, count in Counter(item["case"] for item in items).items():
+        if count > 1:
+            yield Finding("case-twice", f"case {case!r} is there twice", case)
 
 
 def checked_names(items: Iterable[Item]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.folders import Item
 from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
-from passion_monai.data.images import BadImageError, nifti_grid, read_nifti
+from passion_monai.data.images import BadImageError, image_grid, read_image
 
 __all__ = ["slice_items"]
 
@@ -54,7 +54,7 @@ def _labelled_slices(item: Item, labelled: int, axcodes: str | None) -> list[int
         if is_slice_folder(file):
             labels, affine = read_slices(file).voxels, AFFINE
         else:
-            stored = read_nifti(file)
+            stored = read_image(file)
             labels, affine = stored.voxels, stored.placement.affine
     except BadImageError as error:
         raise ValueError(f"case {item['case']!r}: {error.sentence(item['label'])}") from error
@@ -74,7 +74,7 @@ def _num_slices(item: Item, modalities: Sequence[str], axcodes: str | None) -> i
         if is_slice_folder(file):
             shape, affine = read_slices(file).voxels.shape[:3], AFFINE
         else:
-            shape, placement = nifti_grid(file)
+            shape, placement = image_grid(file)
             shape, affine = shape[: None if channel is None else 3], placement.affine
     except BadImageError as error:
         raise ValueError(f"case {item['case']!r}: {error.sentence(file)}") from error

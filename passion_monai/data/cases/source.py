@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import NamedTuple
 from passion_monai.data.cases.data_lists import find_listed, read_sections, unread_sections
 from passion_monai.data.cases.files import list_images
 from passion_monai.data.cases.findings import Finding, settle
-from passion_monai.data.cases.folders import Item, checked_names
+from passion_monai.data.cases.folders import Item, checked_names, same_names
 from passion_monai.data.cases.layouts import SECTION_FOLDERS, Layout, detect_modalities, read_layout
 from passion_monai.data.cases.names import KNOWN, modality_suffixes, read_name, stem_of, suffix_keys
 from passion_monai.data.cases.sections import check_disjoint
@@ -98,14 +97,14 @@ def find_labels(source: str | Path, modalities: Sequence[str]) -> list[Item]:
     names = list(dict.fromkeys([*modalities, *KNOWN]))
     names = [name for name in names if name in modalities or not set(modality_suffixes(name)) & _spellings(modalities)]
     if root.is_file():
-        layout = _list_layout(root, root.parent, modalities)[0]
+        layout = _list_layout(root, root.parent, _listed_names(root, modalities))[0]
     else:
         layout = read_layout(root, names, labels_alone=True)
     found = [item for item in layout.items if "label" in item]
     images = [] if root.is_file() else list_images(root).images
     if not found and images and not any(read_name(image.named, suffix_keys(names)) for image in images):
         found = [{"case": stem_of(image.named), "label": str(image.path)} for image in images]
-        findings = [*_twice(found), *checked_names(found), *list_images(root).findings]
+        findings = [*checked_names(found), *same_names(found), *list_images(root).findings]
     else:
         findings = [finding for finding in layout.findings if _of_labels(finding, names)]
     settle(findings)
@@ -128,9 +127,14 @@ def _of_labels(finding: Finding, modalities: Sequence[str]) -> bool:
     return read is None or read[1] == "label"
 
 
-def _twice(items: Sequence[Item]) -> list[Finding]:
-    cases = Counter(item["case"] for item in items)
-    return [Finding("case-twice", f"case {case!r} is there twice") for case, count in cases.items() if count > 1]
+def _listed_names(path: Path, modalities: Sequence[str]) -> list[str]:
+    """The modalities of a list: the given ones, or when it has others, those of its own keys."""
+    sections = {section: part for section, part in read_sections(path).items() if section in SECTION_FOLDERS}
+    try:
+        own = _listed_modalities(path, sections)
+    except ValueError:  # only "image"
+        return list(modalities)
+    return list(modalities) if set(own) <= set(modalities) else own
 
 
 def _list_layout(path: Path, root: Path, modalities: Sequence[str] | None) -> tuple[Layout, list[str]]:

@@ -7,6 +7,7 @@ Not here: which files a case has (`data.cases`), tensors (`data.loading`), forma
 from passion_monai.data.images.background import zero_background
 from passion_monai.data.images.nifti import BadImageError, NiftiImage, is_nifti, nifti_grid, read_nifti
 from passion_monai.data.images.placement import Placement, placed_image
+from passion_monai.data.images.reading import image_grid, read_image
 from passion_monai.data.images.values import as_image, as_numbers
 
 __all__ = [
@@ -15,9 +16,11 @@ __all__ = [
     "Placement",
     "as_image",
     "as_numbers",
+    "image_grid",
     "is_nifti",
     "nifti_grid",
     "placed_image",
+    "read_image",
     "read_nifti",
     "zero_background",
 ]

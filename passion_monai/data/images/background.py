@@ -20,6 +20,7 @@ SEEN = 0.05  # share of the border that a constant needs to be noticed
 CLEAR = 0.5  # ... to be the background although tissue is darker
 COHERENT = 0.7  # share of pairs of neighbours at the border with the constant that both have it: noise has few of them
 ROUNDING = 1e-5  # of the image's range: what resampling does to a constant
+NEAR = 0.02  # of what lies between the darkest tissue and its median: how far above the background a scan begins
 LATERAL = 0.5  # of the longest axis: shorter ones are cut across the patient, their ends are no border
 
 
@@ -45,8 +46,8 @@ def zero_background(image: NDArray[Any]) -> tuple[NDArray[Any], str]:
         >>> image = np.full((6, 6), -2.0)
         >>> image[2:4, 2:4] = [[-1, 0], [1, 2]]
         >>> shifted, note = zero_background(image)
-        >>> shifted[1:5, 1:5].tolist()
-        [[0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 2.0, 0.0], [0.0, 3.0, 4.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
+        >>> shifted[1:5, 1:5].round(2).tolist()
+        [[0.0, 0.0, 0.0, 0.0], [0.0, 0.01, 1.01, 0.0], [0.0, 2.01, 3.01, 0.0], [0.0, 0.0, 0.0, 0.0]]
         >>> note
         'has a background of -2, not 0: it was taken as 0'
     """
@@ -135,13 +136,16 @@ def _outside(image: NDArray[Any], value: float, rounding: float, low: float) -> 
 
 
 def _shifted(image: NDArray[Any], outside: NDArray[np.bool_], value: float) -> NDArray[np.float64]:
-    """0 outside; inside, the darkest lies as far above 0 as above the background, if that is near, else just above."""
+    """0 outside; inside, the darkest lies as far above 0 as above the background, if that is near, else just above.
+
+    Voxels at the border, which resampling mixes with the background, are then what they are in ordinary scans.
+    """
     result = image.astype(np.float64)
     tissue = result[~outside]
     darkest, spread = tissue.min(), np.median(tissue) - tissue.min()
     gap = darkest - value
-    if not 0 < gap <= spread:
-        gap = 0.01 * spread or 1.0
+    if not 0 < gap <= NEAR * spread:
+        gap = NEAR / 2 * spread or 1.0
     result -= darkest - gap
     result[outside] = 0
     return result

@@ -45,8 +45,11 @@ def as_image(voxels: NDArray[Any]) -> tuple[NDArray[Any], str]:
     Raises:
         BadImageError: when single precision would lose the image's contrast. NaN and infinity are left to the caller.
     """
-    if voxels.dtype.kind == "f" and not np.isfinite(voxels.sum(dtype=np.float64)) and not np.isfinite(voxels).all():
-        return as_numbers(voxels), ""
+    if voxels.dtype.kind == "f":
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(voxels.sum(dtype=np.float64)) or np.isfinite(voxels).all()
+        if not finite:
+            return as_numbers(voxels), ""
     _check_range(voxels)
     shifted, note = zero_background(voxels)
     _check_contrast(shifted)

@@ -23,7 +23,7 @@ def test_data_list_forms(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "list.json is not JSON"),
+        ("{", "list.json is no valid JSON"),
         ([], "must hold an object"),
         ({"train": []}, "no section 'training'; it has train"),
         ({"training": []}, "section 'training' of .* is empty"),

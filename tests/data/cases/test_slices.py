@@ -103,3 +103,14 @@ def test_a_volume_is_read_once_for_its_slices(items, tmp_path):
 def test_a_random_transform_is_not_repeated_for_every_slice():
     with pytest.raises(ValueError, match="RandFlipd is random, and its result would be kept"):
         OncePerVolume([RandFlipd("image")])
+
+
+def test_slices_of_other_formats(items, tmp_path):
+    import itk
+
+    for suffix in ("C0", "gd"):
+        volume = np.arange(5 * 6 * 3, dtype=np.int16).reshape(5, 6, 3)
+        itk.imwrite(itk.image_from_array(np.ascontiguousarray(volume.T)), str(tmp_path / f"c_{suffix}.mha"))
+    (item,) = (item for item in brats_cases(tmp_path, MODALITIES) if item["case"] == "c")
+    assert [one["slice"] for one in slice_items([item], MODALITIES)] == [0, 1, 2]
+    assert [one["slice"] for one in slice_items([item], MODALITIES, labelled=30)] == [1, 2]

@@ -13,11 +13,11 @@ SHAPE = (40, 44, 36)
 
 
 def head(seed=0):
-    """A ball of tissue between 20 and 700 in a background of 0, int16."""
+    """A ball of tissue between 2 and 700 in a background of 0, int16."""
     rng = np.random.default_rng(seed)
     tissue = 200 + 150 * ndimage.gaussian_filter(rng.standard_normal(SHAPE), 3) / 0.1 + rng.normal(0, 20, SHAPE)
     places = np.linalg.norm(np.indices(SHAPE).T - np.array(SHAPE) / 2, axis=-1).T
-    return np.where(places < 15, np.clip(tissue, 20, 700), 0).round().astype(np.int16)
+    return np.where(places < 15, np.clip(tissue, 2, 700), 0).round().astype(np.int16)
 
 
 def normalised(image, spacing=None):

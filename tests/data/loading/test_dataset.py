@@ -184,3 +184,16 @@ def test_other_items_leave_the_cache_alone(cases, tmp_path):
 def test_no_data():
     with pytest.raises(ValueError, match="data is empty"):
         CaseDataset([], transforms())
+
+
+def test_notes_about_files_are_logged_from_the_cache_too_but_not_of_every_case(tmp_path, caplog):
+    items = [{"case": f"c{number}", "notes": f"t1 of c{number} is odd"} for number in range(6)]
+    for _ in range(2):
+        caplog.clear()
+        dataset = CaseDataset([dict(item) for item in items], [lambda item: item], cache_dir=tmp_path)
+        dataset.prepare(progress=False)
+        dataset.prepare(progress=False)
+        assert [record.message for record in caplog.records] == [
+            *(f"case c{number}: t1 of c{number} is odd" for number in range(3)),
+            "more cases are like these; `passion audit` names them all",
+        ]

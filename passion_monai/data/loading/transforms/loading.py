@@ -6,8 +6,6 @@ absent; here an absent modality is a channel of zeros and a False in ``available
 
 from __future__ import annotations
 
-import warnings
-import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,12 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, LoadImaged, Orientation
-from nibabel.filebasedimages import ImageFileError
 from torch import Tensor
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
-from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, is_nifti, read_nifti
+from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, read_image
+from passion_monai.data.images.others import quiet_readers
 
 __all__ = ["LoadImageModalitiesd"]
 
@@ -70,9 +68,9 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
     ) -> None:
         if spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {spatial_dims}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MONAI complains about a decoder for DICOM that nobody asked for
+        with quiet_readers():
             super().__init__(keys, allow_missing_keys=True)
+        self.revision = 2  # of what is read from the same file: caches of older code are made again
         self.image_key = image_key
         self.available_key = available_key
         self.label_key = label_key
@@ -182,8 +180,7 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
             if is_slice_folder(file):
                 voxels, placement = _slice_folder(file, channel)
             else:
-                read = read_nifti(file) if reader is None and is_nifti(file) else self._loaded(file, reader)
-                voxels, placement = read
+                voxels, placement = read_image(file, reader)
         except BadImageError as error:
             raise ValueError(f"case {case!r}: {error.sentence(f'{key} file {path}')}") from error
         except PermissionError as error:
@@ -194,14 +191,6 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         if self.spatial_dims == 2 and voxels.ndim > 2 and voxels.shape[2] == 1:
             voxels = voxels[:, :, 0]
         return NiftiImage(voxels, placement)
-
-    def _loaded(self, file: Path, reader: Any) -> NiftiImage:
-        """A file in one of MONAI's other formats."""
-        try:
-            image = self._loader(file, reader)
-        except (ImageFileError, OSError, EOFError, ValueError, RuntimeError, zlib.error) as error:
-            raise BadImageError(f"{type(error).__name__}: {_first_line(error)}") from error
-        return NiftiImage(image.numpy(), Placement(image.affine.numpy().astype(np.float64)))
 
     def _numbers(self, voxels: np.ndarray, path: Any, case: str, key: Hashable) -> MetaTensor:
         """The voxels as numbers for networks, those of an image with a background of 0; ``meta`` has ``notes``."""
@@ -275,7 +264,3 @@ def _rounded(affine: Tensor) -> list[list[float]]:
 
 def _stem(path: Any) -> str:
     return Path(path).name.split(".nii")[0]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]

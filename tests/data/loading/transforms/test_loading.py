@@ -218,3 +218,42 @@ def test_channels_of_one_file_are_modalities(tmp_path):
     assert loaded["image"].affine.diag().tolist() == [1, 2, 3, 1]
     with pytest.raises(ValueError, match=r"case 'x': .*all.nii.gz#3 has no channel 3, its shape is \(4, 5, 6, 3\)"):
         LoadImageModalitiesd(["a"])({"case": "x", "a": f"{path}#3"})
+
+
+def test_a_background_that_is_not_zero_is_noted_and_zero(tmp_path):
+    paths = item(tmp_path)
+    inner = np.random.default_rng(0).normal(0, 1, (4, 5, 6))
+    paths["t1"] = write(tmp_path / "z_t1.nii.gz", np.pad(inner, 1, constant_values=-3.5).astype(np.float32))
+    loaded = LoadImageModalitiesd(MODALITIES)(paths)
+    assert loaded["notes"] == "z_t1.nii.gz has a background of -3.5, not 0: it was taken as 0"
+    assert torch.equal(loaded["image"][2] != 0, loaded["image"][0] != 0)
+    cropped = CropToAvailabled("image", min_size=2)({"image": loaded["image"][2:3]})["image"]
+    assert cropped.shape == (1, 4, 5, 6)
+
+
+def test_channels_of_one_file_have_backgrounds_of_their_own(tmp_path):
+    inner = np.random.default_rng(0).normal(0, 1, (4, 5, 6))
+    channels = [np.pad(inner, 1, constant_values=value) for value in (-3.5, 0, 7)] + [np.zeros((6, 7, 8))]
+    path = write(tmp_path / "x.nii.gz", np.stack(channels, axis=-1).astype(np.float32))
+    loaded = LoadImageModalitiesd(MODALITIES)({"image": path})
+    assert [line.split(",")[0] for line in loaded["notes"].split("\n")] == [
+        "x.nii.gz#0 has a background of -3.5",
+        "x.nii.gz#2 has a background of 7",
+    ]
+    assert not loaded["image"][:, 0].any()
+    assert loaded["available"].tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.ones((6, 7, 8)) * 1e300 * np.arange(8), "values from 0 to 7e\\+300, too large for single precision"),
+        (np.arange(336.0).reshape(6, 7, 8) + 1e11, "loses its contrast"),
+        (np.arange(336.0).reshape(6, 7, 8) * 1e-30, "too little for single precision"),
+        (np.arange(336).reshape(6, 7, 8).astype(np.complex64), "complex numbers, expected one number a voxel"),
+    ],
+)
+def test_contrast_beyond_single_precision_is_refused(tmp_path, array, said):
+    paths = item(tmp_path) | {"t1": write(tmp_path / "odd.nii.gz", array)}
+    with pytest.raises(ValueError, match=f"case 'case_1': t1 file .*odd.nii.gz cannot be used: .*{said}"):
+        LoadImageModalitiesd(MODALITIES)(paths)
