@@ -86,7 +86,8 @@ def _bundle_facts(folder: Path, roi_size: Any, spacing: Any) -> tuple[list[str],
     parser["dataset_dir"] = str(folder)  # not the phantom's short schedule
     names = ("modalities", "label_mapping", "classes", "spatial_dims", "roi_size")
     modalities, mapping, classes, dims, roi = (parser.get_parsed_content(name) for name in names)
-    defaults = [roi, parser.get_parsed_content("spacing") if "spacing" in parser.config else None]
+    known: Any = parser.config
+    defaults = [roi, parser.get_parsed_content("spacing") if "spacing" in known else None]
     coding = Coding({int(value): int(index) for value, index in mapping.items()}, list(classes))
     crop = [
         value if value is not None else default for value, default in zip((roi_size, spacing), defaults, strict=True)

@@ -53,7 +53,7 @@ def caption(table: Averages, convention: str, measured: bool = True) -> str:
     worth = find_convention(convention).description
     worth = worth if measured else re.sub(r", [\d.]+ mm", "", worth)
     text = f"Mean of {cases}; {convention}: {worth}." + ("" if measured else " Distances were not measured.")
-    if table.empty().any():
+    if measured and table.empty().any():
         text += "\n(n): cases in which the prediction or the reference is empty."
     return text
 

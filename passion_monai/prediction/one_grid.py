@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 
 from passion_monai.data.cases.channels import file_and_channel
+from passion_monai.data.cases.slice_folders import is_slice_folder
 from passion_monai.data.images import placed_image
 from passion_monai.data.scans import Scan, coverage, read_channels, read_scan, register_rigid, resampled, same_grid
 from passion_monai.prediction.requests import Request
@@ -62,9 +63,9 @@ def read_request(
 
 
 def _read(path: str, name: str, spatial_dims: int) -> Scan:
-    """A file, or one channel of a 4-D file as a data set's layout names it (``all.nii.gz#2``)."""
+    """A file, or one channel of a 4-D file as a data set's layout names it (``all.nii.gz#2``), or a slice folder's."""
     file, channel = file_and_channel(path)
-    if channel is None or Path(path).exists():
+    if channel is None or Path(path).exists() or is_slice_folder(file):
         return read_scan(path, spatial_dims)
     others = nibabel.load(file).shape[-1]  # type: ignore[attr-defined]
     names = [name if number == channel else f"channel {number}" for number in range(others)]

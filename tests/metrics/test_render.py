@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from passion_monai.metrics import SubsetTable
+from passion_monai.metrics import SubsetTable, score_case
 from tests.metrics.make import random_table
 
 
@@ -58,3 +59,24 @@ def test_unknown_options(table):
         table.to_text(hd="dice")
     with pytest.raises(ValueError, match="convention 'brast' is not known: did you mean 'brats'"):
         table.to_text(convention="brast")
+
+
+def test_nothing_in_mm_where_no_distance_was_measured():
+    """Beside a case with an empty prediction, whose convention's 374 mm would look like a measured distance."""
+    table = SubsetTable(["flair", "t1"], ["WT"])
+    labels = np.pad(np.ones((4, 4), dtype=int), 2)
+    for subset in table.subsets:
+        table.add("a", subset, score_case(labels, labels, {"WT": (1,)}, distances=False))
+        table.add("b", subset, score_case(0 * labels, labels, {"WT": (1,)}, distances=False))
+    assert not table.measures("hd95")
+    assert table.measures("dice")
+    assert np.isnan(table.mean("hd95")).all()
+    assert np.isnan(list(table.values("hd95", "t1", "WT").values())).all()
+    for text in (table.to_text(), table.to_markdown()):
+        assert "mm" not in text
+        assert "HD95" not in text
+        assert "exactly one empty: Dice 0 (BraTS). Distances were not measured." in text
+        assert "50.00" in text
+    table.add("a", "t1", score_case(labels, labels, {"WT": (1,)}))
+    assert table.measures("hd95")
+    assert "HD95 [mm]" in table.to_text()

@@ -49,8 +49,8 @@ class FitPlaned(MapTransform, InvertibleTransform):
         self.size = tuple(size)
         self.fitted_to = " x ".join(map(str, size))  # text: it is kept with a model as a fact of its reading
         self.label_key = label_key
-        self.pad = Pad()
-        self.resize = {2: Resize(self.size), 3: Resize((*self.size, -1))}
+        self.pad: Any = Pad()  # MONAI's annotations know neither its lists of margins nor its meta tensors
+        self.resize: dict[int, Any] = {2: Resize(self.size), 3: Resize((*self.size, -1))}
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Fit one item."""
