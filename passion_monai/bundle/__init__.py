@@ -5,7 +5,6 @@ Not here: how scans are predicted (`prediction`), models scored (`scoring`) or s
 """
 
 from passion_monai.bundle.backbones import backbone_arguments, build_backbone, check_backbone
-from passion_monai.bundle.checking import check_options
 from passion_monai.bundle.data import (
     announce,
     available_rows,
@@ -14,16 +13,17 @@ from passion_monai.bundle.data import (
     realised_rates,
     save_availability,
 )
-from passion_monai.bundle.folders import TrainingFolders
 from passion_monai.bundle.hardware import default_workers, gradient_scaler, installed, precision
+from passion_monai.bundle.option_checks import check_options
 from passion_monai.bundle.options import bundle_root, check_overrides, choose, explain_errors, flag, name_of
 from passion_monai.bundle.training import check_start, train
+from passion_monai.bundle.training_folders import TrainingFolders
 from passion_monai.checkpoints import load_settings, reading_choices, settings_path
 from passion_monai.prediction.folder import predict
 from passion_monai.prediction.requests import cases_to_predict
 from passion_monai.reports.figures.curves import training_figures
-from passion_monai.scoring.facts import data_name, is_phantom, title
-from passion_monai.scoring.model import evaluate
+from passion_monai.scoring.evaluation_files import data_name, is_phantom, title
+from passion_monai.scoring.trained_model import evaluate
 
 __all__ = [
     "TrainingFolders",

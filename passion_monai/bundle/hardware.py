@@ -12,10 +12,11 @@ from torch.amp import GradScaler
 
 from passion_monai.bundle.options import flag
 
-__all__ = ["default_workers", "gradient_scaler", "installed", "precision"]
+__all__ = ["DEVICE_WORDS", "default_workers", "gradient_scaler", "installed", "is_device", "precision"]
 
 logger = logging.getLogger(__name__)
 
+DEVICE_WORDS = "a device of PyTorch, such as cpu or cuda:0"
 _FORMATS = {"bf16": torch.bfloat16, "bfloat16": torch.bfloat16, "fp16": torch.float16, "float16": torch.float16}
 
 
@@ -45,17 +46,17 @@ def precision(amp: Any) -> torch.dtype | None:
     return dtype
 
 
-def gradient_scaler(dtype: torch.dtype | None, device: torch.device) -> GradScaler | None:
+def gradient_scaler(dtype: torch.dtype | None, device: torch.device | str) -> GradScaler | None:
     """A gradient scaler for float16, whose range is too small for gradients; none for the other formats.
 
     Example:
         >>> gradient_scaler(torch.bfloat16, torch.device("cpu")) is None
         True
     """
-    return GradScaler(device.type) if dtype == torch.float16 else None
+    return GradScaler(torch.device(device).type) if dtype == torch.float16 else None
 
 
-def default_workers(device: torch.device, world_size: int = 1) -> int:
+def default_workers(device: torch.device | str, world_size: int = 1) -> int:
     """Worker processes that load cases: none on a CPU, which the network needs itself; on a GPU 1 to 8.
 
     Args:
@@ -63,18 +64,31 @@ def default_workers(device: torch.device, world_size: int = 1) -> int:
         world_size: training processes that share the machine's cores.
 
     Raises:
-        ValueError: when the device is a text, as a command line gives it.
+        ValueError: when PyTorch knows no such device.
 
     Example:
-        >>> default_workers(torch.device("cpu"))
-        0
+        >>> default_workers("cpu"), default_workers(torch.device("cpu"))
+        (0, 0)
     """
-    if not isinstance(device, torch.device):
-        raise ValueError(f"--device must be a device, as \"$torch.device('cpu')\", got {device!r}")
-    if device.type == "cpu":
+    if not is_device(device):
+        raise ValueError(f"--device must be {DEVICE_WORDS}, got {device!r}")
+    if torch.device(device).type == "cpu":
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, cores // world_size - 1))
+
+
+def is_device(value: object) -> bool:
+    """Whether a value is a device of PyTorch, or its name.
+
+    Example:
+        >>> is_device("cuda:1"), is_device(torch.device("cpu")), is_device("gpu"), is_device(0)
+        (True, True, False, False)
+    """
+    try:
+        return isinstance(value, torch.device) or (isinstance(value, str) and bool(torch.device(value)))
+    except RuntimeError:
+        return False
 
 
 def installed(package: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from ignite.engine import Events
 from ignite.handlers import EarlyStopping
 
-from passion_monai.bundle.folders import TrainingFolders
+from passion_monai.bundle.training_folders import TrainingFolders
 from passion_monai.checkpoints import save_model
 from passion_monai.engines import IncompleteTrainer, SubsetEvaluator
 from passion_monai.handlers import BestModelSaver, ResumeSaver, check_resume, resume

@@ -10,7 +10,7 @@ from monai.bundle import ConfigWorkflow
 
 from passion_monai.reports.page.writing import write_tables
 from passion_monai.reports.run_folders import find_runs
-from passion_monai.scoring.coding import Coding, bundle_coding
+from passion_monai.scoring.label_values import Coding, bundle_coding
 from passion_monai.scoring.score_label_maps import score_label_maps
 from passion_monai.utils.errors import best_error
 from passion_monai.utils.files import read_json_object

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from passion_monai.data.cases.split_files import SplitPlan, write_split
-from passion_monai.scoring.coding import bundle_coding
+from passion_monai.scoring.label_values import bundle_coding
 from passion_monai.utils.messages import names_of
 
 __all__ = ["split"]

@@ -16,9 +16,9 @@ from passion_monai.data.availability.tables import (
     read_availability,
     write_availability,
 )
-from passion_monai.data.cases.sections import brats_cases, case_lists, load_data_list
 from passion_monai.data.cases.slices import slice_items
 from passion_monai.data.cases.splitting import split_by_patient
+from passion_monai.data.cases.train_val_test import brats_cases, case_lists, load_data_list
 from passion_monai.data.loading.dataset import CaseDataset
 from passion_monai.data.loading.sampling import CaseSampler
 from passion_monai.data.loading.transforms import (

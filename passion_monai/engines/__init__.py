@@ -7,8 +7,8 @@ Not here: the terms of a loss (`methods`, `losses`), and what happens between st
 from passion_monai.engines.evaluator import SubsetEvaluator
 from passion_monai.engines.inferers import AvailableInferer, SubsetInferer
 from passion_monai.engines.trainer import IncompleteTrainer
+from passion_monai.engines.training_view import TrainingView
 from passion_monai.engines.uncertainty import UncertainInferer
-from passion_monai.engines.view import TrainingView
 from passion_monai.networks import TrainingOutput
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Backbones that accept any subset of their modalities, and the contract they keep.
 
 Here: one file a backbone, the blocks they share, the adapter for networks of MONAI, and the catalogue of names.
-Not here: losses, and what a training shows a network (`engines.view`).
+Not here: losses, and what a training shows a network (`engines.training_view`).
 """
 
 from passion_monai.networks.adapter import MonaiSegmenter

@@ -16,7 +16,7 @@ from passion_monai.checkpoints import load_weights
 from passion_monai.engines.windows import check_window
 from passion_monai.prediction.outputs import Outputs, is_finished, planned_in, refuse_existing
 from passion_monai.prediction.record import Predictor
-from passion_monai.reports.reliability import DEMO
+from passion_monai.reports.reliability_card import DEMO
 from passion_monai.utils.messages import flag
 from passion_monai.utils.scratch import locked_folder
 

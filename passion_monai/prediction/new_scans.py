@@ -12,7 +12,7 @@ from passion_monai.prediction.opened_bundle import InferenceBundle
 from passion_monai.prediction.outputs import Outputs, is_finished, refuse_existing
 from passion_monai.prediction.record import Prediction, Predictor, dice_line
 from passion_monai.prediction.requests import Request
-from passion_monai.reports.reliability import DEMO
+from passion_monai.reports.reliability_card import DEMO
 from passion_monai.utils.errors import best_error, one_line
 from passion_monai.utils.files import NotWrittenError
 from passion_monai.utils.scratch import scratch_folder

@@ -15,7 +15,7 @@ import torch
 
 import passion_monai
 from passion_monai.checkpoints import check_model, load_settings
-from passion_monai.reports.reliability import DEMO, is_synthetic, read_reliability, reliability_warnings
+from passion_monai.reports.reliability_card import DEMO, is_synthetic, read_reliability, reliability_warnings
 from passion_monai.utils.files import file_sha256, read_json_object
 
 __all__ = ["USE", "Prediction", "Predictor", "dice_line", "label_volumes"]

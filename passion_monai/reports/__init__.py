@@ -10,7 +10,7 @@ from passion_monai.reports.figures.curves import plot_losses, plot_preference, p
 from passion_monai.reports.figures.dots import plot_balance, plot_gains
 from passion_monai.reports.figures.overlays import error_map, plot_errors
 from passion_monai.reports.page.writing import write_figures, write_report, write_tables
-from passion_monai.reports.reliability import (
+from passion_monai.reports.reliability_card import (
     read_reliability,
     reliability_card,
     reliability_warnings,

@@ -13,9 +13,9 @@ import numpy as np
 from passion_monai.data.loading.fingerprint import fingerprint
 from passion_monai.metrics import METRICS, PartialScores, ScoreRow, SubsetTable, score_case
 from passion_monai.metrics.rows import FAILED
-from passion_monai.scoring.coding import Coding
-from passion_monai.scoring.facts import save_facts, save_table
+from passion_monai.scoring.evaluation_files import save_facts, save_table
 from passion_monai.scoring.label_maps import Predicted, Reference, find_predictions, find_references, read_label_map
+from passion_monai.scoring.label_values import Coding
 from passion_monai.utils.messages import few
 
 __all__ = ["score_label_maps"]

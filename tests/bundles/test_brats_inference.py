@@ -5,7 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from passion_monai.reports.reliability import DEMO
+from passion_monai.reports.reliability_card import DEMO
 from tests.helpers.bundles import options, run
 
 INFERENCE = "bundles/brats_passion/configs/inference.json"

@@ -13,6 +13,7 @@ from tests.helpers.bundles import copy_bundles, options, run
 BUNDLE = "bundles/myops_passion"
 MODALITIES = ["bssfp", "lge", "t2"]
 TINY = {
+    "device": "cpu",  # as text, as a command line and MONAI Label give it
     "phantom#num_training": 2,
     "phantom#num_validation": 1,
     "phantom#slices": "[2,2]",

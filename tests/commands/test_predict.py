@@ -19,7 +19,7 @@ from passion_monai import cli
 from passion_monai.metrics import SubsetTable, score_case
 from passion_monai.prediction.outputs import planned_in
 from passion_monai.reports import write_reliability
-from passion_monai.reports.reliability import DEMO
+from passion_monai.reports.reliability_card import DEMO
 from passion_monai.utils.files import NotWrittenError
 from tests.helpers.bundles import environment, run
 from tests.helpers.limits import largest_file

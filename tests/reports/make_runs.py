@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from passion_monai.reports.kept_cases import cut_slices, save_case
-from passion_monai.scoring.facts import save_facts
+from passion_monai.scoring.evaluation_files import save_facts
 from tests.metrics.make import MODALITIES, random_table, tumour
 
 CLASSES = ["background", "NCR", "ED", "ET"]

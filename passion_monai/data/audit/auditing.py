@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from passion_monai.data.audit.across import check_across, check_label_names
+from passion_monai.data.audit.between_cases import check_across, check_label_names
 from passion_monai.data.audit.checks import Coding, Crop, check_case, files_of
 from passion_monai.data.audit.images import ImageFacts, read_images
 from passion_monai.data.cases.findings import Finding, warnings_already_said
 from passion_monai.data.cases.folders import Item
 from passion_monai.data.cases.layouts import Layout
-from passion_monai.data.cases.sections import case_lists, split_training
 from passion_monai.data.cases.source import read_source
+from passion_monai.data.cases.train_val_test import case_lists, split_training
 
 __all__ = ["Audit", "audit_data", "check_sections", "training_doors", "with_validation"]
 

@@ -13,7 +13,7 @@ from passion_monai.data.cases.findings import Finding, settle
 from passion_monai.data.cases.folders import Item, checked_names, same_names
 from passion_monai.data.cases.layouts import SECTION_FOLDERS, Layout, detect_modalities, read_layout
 from passion_monai.data.cases.names import KNOWN, modality_suffixes, read_name, stem_of, suffix_keys
-from passion_monai.data.cases.sections import check_disjoint
+from passion_monai.data.cases.train_val_test import check_disjoint
 from passion_monai.utils.messages import few
 
 __all__ = ["DataSource", "find_labels", "read_folder", "read_source"]

@@ -18,9 +18,9 @@ from passion_monai.data.cases.data_lists import list_text
 from passion_monai.data.cases.findings import settle
 from passion_monai.data.cases.folders import Item
 from passion_monai.data.cases.names import patient_of
-from passion_monai.data.cases.sections import check_disjoint
 from passion_monai.data.cases.source import read_source
 from passion_monai.data.cases.splitting import split_by_patient
+from passion_monai.data.cases.train_val_test import check_disjoint
 from passion_monai.utils.files import whole_file
 from passion_monai.utils.messages import few
 

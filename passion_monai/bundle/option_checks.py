@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from passion_monai.bundle.hardware import DEVICE_WORDS, is_device
 from passion_monai.bundle.options import flag, names_in
 from passion_monai.utils.messages import nearest
 
@@ -86,7 +85,7 @@ RULES: dict[str, tuple[Rule, str]] = {
     "probabilities": (_flag, "true or false"),
     "modalities": (_names, "a list of different names without +"),
     "classes": (_names, "a list of different names without +, background first"),
-    "device": (lambda value: isinstance(value, torch.device), "a device, as \"$torch.device('cpu')\""),
+    "device": (is_device, DEVICE_WORDS),
     "section": (_one_of("training", "validation", "test"), "training, validation or test"),
 }
 

@@ -28,7 +28,7 @@ WRONG = {
     "variant": ["papers"],
     "tensorboard": ["maybe", 2],
     "modalities": [[], ["t1", "t1"], "t1", ["t1+t2"], [1]],
-    "device": ["cpu"],
+    "device": ["gpu", 0, None],
     "section": ["tests"],
 }
 RIGHT = {
@@ -41,7 +41,7 @@ RIGHT = {
     "patience": [None, 1],
     "clip_norm": [None, 1, 0.5],
     "tensorboard": [True, "false"],
-    "device": [torch.device("cpu")],
+    "device": [torch.device("cpu"), "cpu", "cuda:1"],
 }
 
 
@@ -95,7 +95,7 @@ CONFIGS = {"training": ["train.json"], "evaluation": ["train.json", "evaluate.js
         ("training", "epochs", 0),
         ("training", "model_selection", "x"),
         ("training", "roi_size", 48),
-        ("training", "device", "cpu"),
+        ("training", "device", "gpu"),
         ("evaluation", "seed", -1),
         ("evaluation", "section", "tests"),
         ("evaluation", "roi_size", 48),

@@ -5,7 +5,7 @@ import pytest
 
 from passion_monai.metrics import SubsetTable, score_case
 from passion_monai.reports import read_reliability, reliability_card, reliability_warnings, write_reliability
-from passion_monai.reports.reliability import is_synthetic
+from passion_monai.reports.reliability_card import is_synthetic
 
 TRUTH = np.zeros((12, 12), dtype=int)
 TRUTH[3:9, 3:9] = 1

@@ -160,7 +160,7 @@ def test_an_exchange_that_is_killed_is_ended_by_the_next_training(tmp_path, monk
         done.append(old)
         rename(old, new)
 
-    monkeypatch.setattr("passion_monai.bundle.folders.os.rename", killed)
+    monkeypatch.setattr("passion_monai.bundle.training_folders.os.rename", killed)
     with pytest.raises(KeyboardInterrupt):
         end(second, "second")
     monkeypatch.undo()

@@ -17,9 +17,9 @@ from passion_monai.engines.windows import check_window
 from passion_monai.metrics import PartialScores, SubsetTable
 from passion_monai.reports.figures.curves import training_figures
 from passion_monai.reports.kept_cases import keep_cases, worth_keeping
-from passion_monai.reports.reliability import DEMO, SYNTHETIC, write_reliability
-from passion_monai.scoring.facts import save_facts, save_table
-from passion_monai.scoring.recorder import Example, Recorder, mean_dice, unless_it_fails
+from passion_monai.reports.reliability_card import DEMO, SYNTHETIC, write_reliability
+from passion_monai.scoring.case_recorder import Example, Recorder, mean_dice, unless_it_fails
+from passion_monai.scoring.evaluation_files import save_facts, save_table
 from passion_monai.utils.messages import few
 
 __all__ = ["evaluate"]

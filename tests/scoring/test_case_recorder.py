@@ -7,7 +7,7 @@ from monai.data import DataLoader
 from passion_monai.engines import SubsetEvaluator, SubsetInferer
 from passion_monai.metrics import PartialScores
 from passion_monai.networks import RFNet
-from passion_monai.scoring.recorder import Example, Recorder, unless_it_fails
+from passion_monai.scoring.case_recorder import Example, Recorder, unless_it_fails
 
 MODALITIES = ["flair", "t1ce"]
 
