@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from passion_monai.data import load_data_list, parse_subset
+from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.files import list_images
 from passion_monai.data.cases.findings import settle
 from passion_monai.data.cases.slice_folders import slice_folders
@@ -62,7 +63,10 @@ def find_requests(
         raise ValueError("--channels names the channels of one 4-D file: give it as --input FILE")
     if scans:
         requests = [
-            Request(stem(next(iter(scans.values()))), {name: scans[name] for name in modalities if name in scans})
+            Request(
+                stem(file_and_channel(next(iter(scans.values())))[0]),
+                {name: scans[name] for name in modalities if name in scans},
+            )
         ]
     elif source is None:
         raise ValueError(

@@ -43,6 +43,10 @@ class Run:
         if any(table.regions != self.regions or table.modalities != self.modalities for table in self.tables):
             raise ValueError(f"the tables of run {self.method!r} must have the same modalities and regions")
 
+    def measures(self, metric: str) -> bool:
+        """Whether every seed has the metric: distances are not computed where nobody knows the size of a pixel."""
+        return all(table.measures(metric) for table in self.tables)
+
     @property
     def regions(self) -> list[str]:
         """Names of the scored regions."""

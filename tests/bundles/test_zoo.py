@@ -142,9 +142,10 @@ def test_a_network_that_is_not_what_metadata_says_is_found(source, tmp_path):
     assert found == ["verify_net_in_out", "ckpt_export"]
 
 
-def test_both_bundles_require_the_same_packages():
-    first, second = (json.loads((REPOSITORY / "bundles" / b / "configs/metadata.json").read_text()) for b in BUNDLES)
-    assert first["required_packages_version"] == second["required_packages_version"]
+def test_the_bundles_require_the_same_packages():
+    metas = [json.loads((REPOSITORY / "bundles" / name / "configs/metadata.json").read_text()) for name in BUNDLES]
+    assert len(metas) == 3
+    assert all(m["required_packages_version"] == metas[0]["required_packages_version"] for m in metas)
 
 
 def imported_at_once():

@@ -48,9 +48,12 @@ def plot_averages(runs: Sequence[Run], path: str | Path, hd: str = "hd95_pooled"
     methods = list(dict.fromkeys(method for _, method in found))
     regions = averaged_regions(runs[0].regions)
     over = "" if regions == runs[0].regions else f", mean of {', '.join(regions)}"
-    figure = Figure(figsize=(max(4.5, 0.55 + 0.36 * (len(methods) + 1) * len(rates)), 5.6), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    for axes, metric in ((upper, "dice"), (lower, hd)):
+    metrics = ["dice", *([hd] if all(run.measures(hd) for run in runs) else [])]
+    width = max(4.5, 0.55 + 0.36 * (len(methods) + 1) * len(rates))
+    figure = Figure(figsize=(width, 2.8 * len(metrics)), layout="constrained")
+    panels = figure.subplots(len(metrics), 1, sharex=True, squeeze=False)[:, 0]
+    upper, lower = panels[0], panels[-1]
+    for axes, metric in zip(panels, metrics, strict=True):
         for i, method in enumerate(methods):
             members = {rates.index(rate): run for (rate, name), run in found.items() if name == method}
             _bars(axes, members, i, len(methods), metric, convention)

@@ -35,7 +35,11 @@ def slug(text: str) -> str:
 def run_sheets(run: Run, hd: str, convention: str) -> list[Named]:
     """Every subset of one training configuration: Dice, then the distance."""
     stem = slug(f"{run.dataset} {run.backbone} {run.method} {run.missing_rates}")
-    return [Named(f"subsets-{stem}-{metric}", interval_sheet(run, metric, convention)) for metric in ("dice", hd)]
+    return [
+        Named(f"subsets-{stem}-{metric}", interval_sheet(run, metric, convention))
+        for metric in ("dice", hd)
+        if run.measures(metric)
+    ]
 
 
 def overviews(runs: Sequence[Run], hd: str, convention: str) -> list[Named]:
@@ -82,7 +86,7 @@ def comparisons(runs: Sequence[Run], hd: str, convention: str) -> tuple[list[Nam
         methods = {run.method: run.tables for run in members}
         where = f"{members[0].dataset}, {members[0].backbone}, missing {members[0].missing_rates}"
         against = "baseline" if "baseline" in methods else members[0].method
-        for metric in ("dice", hd):
+        for metric in ("dice", *([hd] if all(run.measures(hd) for run in members) else [])):
             try:
                 sheet = comparison_sheet(methods, against, metric, convention)
             except ValueError as error:

@@ -73,16 +73,20 @@ def overview_sheet(runs: Sequence[Run], hd: str = "hd95", convention: str = "bra
         hd: which distance.
         convention: what empty masks are worth.
     """
-    columns = ["method", "missing rates", "backbone", "data", "cases", "seeds", "Dice [%]", f"{SHORT_NAMES[hd]} [mm]"]
-    columns.append("empty masks")
+    measured = any(run.measures(hd) for run in runs)
+    columns = ["method", "missing rates", "backbone", "data", "cases", "seeds", "Dice [%]"]
+    columns += [*([f"{SHORT_NAMES[hd]} [mm]"] if measured else []), "empty masks"]
     rows: list[list[Cell]] = []
     for run in runs:
-        means = [spelled(average_interval(run, metric, convention)) for metric in ("dice", hd)]
+        means: list[Cell] = [spelled(average_interval(run, "dice", convention))]
+        if measured:
+            means.append(spelled(average_interval(run, hd, convention)) if run.measures(hd) else None)
         what = [run.method, run.missing_rates, run.backbone, run.dataset]
         empty, scores = empty_scores(run.tables)
         rows.append([*what, len(run.tables[0].cases), len(run.tables), *means, f"{empty} of {scores}"])
     notes = [
-        f"Mean over subsets and regions with its 95 % bootstrap interval over patients and seeds; {METRICS[hd]}; "
+        "Mean over subsets and regions with its 95 % bootstrap interval over patients and seeds; "
+        f"{METRICS[hd] if measured else 'distances were not measured'}; "
         f"{convention}: {find_convention(convention).description}. Missing rates in the order of the modalities; "
         "PDT: complete training cases. Empty masks: scores in which prediction or reference is empty."
     ]
