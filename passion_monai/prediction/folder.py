@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ignite.engine import Events
+from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
 
 from passion_monai.checkpoints import load_weights
@@ -17,6 +18,8 @@ from passion_monai.engines.windows import check_window
 from passion_monai.prediction.outputs import Outputs, is_finished, planned_in, refuse_existing
 from passion_monai.prediction.record import Predictor
 from passion_monai.reports.reliability_card import DEMO
+from passion_monai.utils.errors import best_error, one_line
+from passion_monai.utils.files import NotWrittenError
 from passion_monai.utils.messages import flag
 from passion_monai.utils.scratch import locked_folder
 
@@ -58,6 +61,8 @@ def predict(
             off, when the model was trained in another way, or when another process is writing there; nothing is
             predicted then.
         NotWrittenError: when the disk cannot take a result; nothing of that case is left.
+
+    A case of several that cannot be predicted is named in the log and the others go on; then a `ValueError` ends it.
     """
     outputs = planned_in(Path(output_dir), [item["case"] for item in cases], postfix)
     inferer: Any = evaluator.inferer
@@ -70,15 +75,16 @@ def predict(
     if not left:
         return [output.labels for output in outputs]
     load_weights(evaluator.network, model)
-    evaluator.state.epoch_length = len(left)
     drafts = None if draft_dir is None else Path(draft_dir)
     if predictor is not None and predictor.demo:
         logger.warning(DEMO)
 
+    current = {"case": 0}
+
     def report(engine: Any) -> None:
-        item, output = left[engine.state.iteration - 1]
+        item, output = left[current["case"]]
         used = [name for name in modalities if name in item]
-        logger.info(f"{engine.state.iteration}/{len(left)} {item['case']} from {'+'.join(used)} -> {output.labels}")
+        logger.info(f"{current['case'] + 1}/{len(left)} {item['case']} from {'+'.join(used)} -> {output.labels}")
         made = _made(output, drafts)
         if predictor is None:
             facts = None
@@ -98,11 +104,32 @@ def predict(
             path.unlink()
 
     evaluator.add_event_handler(Events.ITERATION_COMPLETED, report)
+    loader: Any = evaluator.data_loader
+    failed = []
     with nullcontext() if drafts is None else locked_folder(drafts, "prediction"):
-        evaluator.run()
+        for n, (item, _) in enumerate(left):
+            current["case"] = n
+            try:
+                _run_one(evaluator, loader.dataset[n])
+            except Exception as error:
+                best = best_error(error)
+                if best is None or len(left) == 1 or isinstance(best, NotWrittenError):
+                    raise
+                failed.append(item["case"])
+                logger.error(f"{item['case']}: not predicted: {one_line(best)}")
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(left)} cases were not predicted: {', '.join(failed)}")
     if predictor is not None:
         logger.info(predictor.use)
     return [output.labels for output in outputs]
+
+
+def _run_one(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> None:
+    """Run over one case that is read already: a file that cannot be read is no matter of the engine's."""
+    evaluator.data_loader = DataLoader(Dataset([item]), batch_size=1)
+    evaluator.state.epoch_length = 1
+    evaluator.logger.setLevel(logging.WARNING)  # "Engine run resuming" before every case
+    evaluator.run()
 
 
 def _left_to_do(

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,15 @@ from passion_monai.data.images import BadImageError, image_grid, read_image
 from passion_monai.utils.files import read_json_object
 from passion_monai.utils.messages import few
 
-__all__ = ["Predicted", "Reference", "find_predictions", "find_references", "read_label_map", "subset_of"]
+__all__ = [
+    "Predicted",
+    "Reference",
+    "find_predictions",
+    "find_references",
+    "from_demo_model",
+    "read_label_map",
+    "subset_of",
+]
 
 logger = logging.getLogger(__name__)
 ENDING = re.compile(r"[_-](seg|segm|gd|pred)$", re.IGNORECASE)
@@ -108,15 +116,28 @@ def find_predictions(
     return found, strangers
 
 
-def _told(path: Path, known: Sequence[str], modalities: Sequence[str]) -> tuple[str, str, bool] | None:
-    """Case, subset and whether it was asked for, by the JSON record that `passion predict` writes beside a map."""
+def from_demo_model(path: Path) -> bool:
+    """Whether the record beside a label map says that a model of synthetic images made it."""
+    return _record(path)[1].get("demo") is True
+
+
+def _record(path: Path) -> tuple[Path, dict[str, Any]]:
+    """The JSON file that `passion predict` writes beside a map, and what it says; empty when none of ours is there."""
     record = path.with_name(f"{stem_of(path)}.json")
     if not record.is_file():
-        return None
+        return record, {}
     facts = read_json_object(record, "restore it, or delete it to go by the file's name")
-    used, versions = facts.get("modalities"), facts.get("versions")
-    if not isinstance(used, list) or not isinstance(versions, dict) or "passion_monai" not in versions:
-        return None  # of another program
+    versions = facts.get("versions")
+    ours = isinstance(versions, dict) and "passion_monai" in versions
+    return record, facts if ours else {}
+
+
+def _told(path: Path, known: Sequence[str], modalities: Sequence[str]) -> tuple[str, str, bool] | None:
+    """Case, subset and whether it was asked for, by the JSON record that `passion predict` writes beside a map."""
+    record, facts = _record(path)
+    used = facts.get("modalities")
+    if not isinstance(used, list):
+        return None
     case = str(facts.get("case")) if facts.get("case") in known else _case_of(stem_of(path), known)
     subset = subset_of("+".join(map(str, used)), modalities)
     if case is None:

@@ -13,8 +13,16 @@ import numpy as np
 from passion_monai.data.loading.fingerprint import fingerprint
 from passion_monai.metrics import METRICS, PartialScores, ScoreRow, SubsetTable, score_case
 from passion_monai.metrics.rows import FAILED
+from passion_monai.reports.reliability_card import DEMO
 from passion_monai.scoring.evaluation_files import save_facts, save_table
-from passion_monai.scoring.label_maps import Predicted, Reference, find_predictions, find_references, read_label_map
+from passion_monai.scoring.label_maps import (
+    Predicted,
+    Reference,
+    find_predictions,
+    find_references,
+    from_demo_model,
+    read_label_map,
+)
 from passion_monai.scoring.label_values import Coding
 from passion_monai.utils.messages import few
 
@@ -62,7 +70,10 @@ def score_label_maps(
             paths = {s: found[case, s].path if (case, s) in found else None for s in expected[case]}
             partial.add(case, _score(case, reference.path, paths, coding))
     table = partial.merge(list(truth))
-    save_table(table, folder, title)
+    remarks = [DEMO] if any(from_demo_model(one.path) for one in found.values()) else []
+    for remark in remarks:
+        logger.warning(remark)
+    save_table(table, folder, title, remarks)
     return table
 
 

@@ -70,6 +70,21 @@ def test_it_goes_on_where_it_was_stopped(bundle, tmp_path, scan):
     assert "exists already: choose another --output_dir, or replace it with --overwrite true" in said
 
 
+def test_one_damaged_case_does_not_stop_the_others(bundle, tmp_path, scan):
+    whole = scan.read_bytes()
+    (tmp_path / "bad.nii.gz").write_bytes(
+        whole[:-6] + bytes(b ^ 255 for b in whole[-6:-4]) + whole[-4:]
+    )  # its checksum
+    cases = [{"case": name, "flair": str(tmp_path / file)} for name, file in (("x", "bad.nii.gz"), ("y", "a.nii.gz"))]
+    (tmp_path / "list.json").write_text(json.dumps({"test": cases}))
+    done = infer(bundle, data_list_file_path=tmp_path / "list.json", output_dir=tmp_path / "out")
+    assert last(done) == "error: 1 of 2 cases were not predicted: x"
+    assert (
+        f"x: not predicted: case 'x': flair file {tmp_path / 'bad.nii.gz'} cannot be read" in done.stdout + done.stderr
+    )
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["y_seg.json", "y_seg.nii.gz"]
+
+
 @pytest.mark.slow
 def test_other_maps_come_along(bundle, tmp_path, scan):
     values = {"data_list_file_path": listing(tmp_path / "list.json", "one"), "output_dir": tmp_path / "out"}

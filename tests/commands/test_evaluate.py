@@ -87,11 +87,11 @@ def test_scored_again_when_a_file_changes(folders, tmp_path):
     assert after.values("hd100", "flair+t1ce+t1+t2", "WT")["case_a"] == 6.0
 
 
-def predicted(path, labels, modalities, only=None, case=None):
+def predicted(path, labels, modalities, only=None, case=None, demo=False):
     """A label map and its record as `passion predict` leaves them."""
     save(path, labels)
     record = {"case": case or path.name.removesuffix("_seg.nii.gz"), "modalities": modalities, "output": str(path)}
-    record |= {"versions": {"passion_monai": "0"}, "options": {"only": only}}
+    record |= {"versions": {"passion_monai": "0"}, "options": {"only": only}, "demo": demo}
     path.with_name(path.name.replace(".nii.gz", ".json")).write_text(json.dumps(record))
 
 
@@ -106,6 +106,18 @@ def test_the_record_says_what_a_prediction_is_from(folders, tmp_path, caplog):
     table = evaluate(folders, tmp_path)
     assert table.values("dice", "flair", "WT") == {"case_a": 1.0, "case_a_2": 0.0}
     assert "is called like a prediction from t2, its record says flair" in caplog.text
+
+
+def test_a_table_of_a_demo_models_predictions_says_so(folders, tmp_path, caplog):
+    for demo in (False, True):
+        caplog.clear()
+        shutil.rmtree(folders[0], ignore_errors=True)
+        for case in ("case_a", "case_a_2"):
+            predicted(folders[0] / f"{case}_seg.nii.gz", tumour((20, 20, 12)), ["flair"], demo=demo)
+        evaluate(folders, tmp_path)
+        (text,) = {path.read_text() for path in tmp_path.rglob("eval/table.md")}
+        assert ("DEMO MODEL" in text) is demo
+        assert ("DEMO MODEL" in caplog.text) is demo
 
 
 def test_cases_that_lack_modalities_are_no_failures(folders, tmp_path):
