@@ -132,3 +132,12 @@ def test_no_class_common_to_all_cases_is_zero():
     losses, distances = modality_prototype_distillation(output, target, classes_per_batch=True)
     assert not losses.any()
     assert not distances.any()
+
+
+def test_differences_of_either_sign_add_up_in_the_distance():
+    apart = torch.tensor([[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]])
+    target = torch.tensor([[[0, 0, 1, 1]]])
+    for student, teacher in ((apart, torch.ones(1, 2, 4)), (torch.ones(1, 2, 4), apart)):
+        loss, distance = prototype_distillation(student, teacher, target, num_classes=2)
+        torch.testing.assert_close(loss, torch.tensor([0.5]))
+        torch.testing.assert_close(distance, torch.tensor([0.5]))

@@ -70,3 +70,13 @@ def test_the_epochs_score_is_reported():
 def test_negative_options_are_named(name):
     with pytest.raises(ValueError, match=f"{name} must not be negative, got -1"):
         PMR(2, **{name: -1})
+
+
+def test_a_resumed_training_goes_on_in_its_epoch():
+    finished, output, target = PMR(2, entropy_epochs=2), random_output([[1, 1]]), random_target(1)
+    for _ in range(2):
+        finished.end_epoch()
+    resumed = PMR(2, entropy_epochs=2)
+    assert "entropy" in resumed.terms(output, target)
+    resumed.load_state_dict(finished.state_dict())
+    assert "entropy" not in resumed.terms(output, target)

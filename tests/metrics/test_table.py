@@ -141,3 +141,11 @@ def test_case_can_be_read_by_pandas(opened, scores):
     opened[1].add("case_1", "t1", scores)
     opened[1].to_csv(opened[0])
     assert list(pandas.read_csv(opened[0], comment="#").region) == list(REGIONS)
+
+
+def test_averages_leave_out_subsets_without_a_defined_value():
+    table = SubsetTable(["a", "b"], ["x"])
+    row = random_table(1, modalities=["a", "b"]).rows[0]._replace(region="x", reference_voxels=3, prediction_voxels=3)
+    table.extend([row._replace(subset="a", dice=0.25), row._replace(subset="a+b", dice=0.75)])
+    np.testing.assert_equal(table.mean("dice"), [[0.25], [np.nan], [0.75]])
+    np.testing.assert_equal(table.averages("dice"), [0.5])

@@ -104,7 +104,7 @@ MERGED = "\n".join(["x0: &x0 {a: 1}", *(f"x{n}: &x{n} {{<<: [*x{n - 1}, *x{n - 1
         ("{method: passion, quality", "{quality: 0.5, method: passion, quality", r"gives the name 'quality' twice"),
         ("broken: {method", "baseline: {method", r"gives the name 'baseline' twice"),
         ("name: tiny", "name: ../victim", r"name '\.\./victim' is a path"),
-        ("name: tiny", 'name: "a\\nb"', r"name 'a\\nb' holds control"),
+        ("name: tiny", 'name: "a\\nb"', r"name 'a\\nb' holds the character"),
         ("name: tiny", "name: [tiny]", r"name: expected a text"),
         ("tables: [1]", "tables: [4]", r"the paper has tables 1, 2, 3, found \[4\]"),
         ("tables: [1]", "tables: [2]", r"table 2 needs the axis 'parts'"),

@@ -16,7 +16,15 @@ from tqdm import tqdm
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
-from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, read_image
+from passion_monai.data.images import (
+    BadImageError,
+    NiftiImage,
+    Placement,
+    as_image,
+    as_numbers,
+    is_invertible,
+    read_image,
+)
 
 __all__ = ["ImageFacts", "read_images"]
 
@@ -57,8 +65,7 @@ class ImageFacts:
     @property
     def invertible(self) -> bool:
         """Whether voxels can be found from mm."""
-        matrix = np.array(self.affine)
-        return bool(np.isfinite(matrix).all() and abs(np.linalg.det(matrix[:3, :3])) > 1e-9)
+        return is_invertible(np.array(self.affine))
 
     @property
     def orientation(self) -> str:

@@ -76,7 +76,7 @@ def read_folder(folder: str | Path, modalities: Sequence[str]) -> list[Item]:
     """
     layout = read_layout(Path(folder).expanduser().absolute(), modalities)
     settle(finding for finding in layout.findings if finding.kind != "test-label")
-    check_disjoint(layout.sections)
+    check_disjoint(layout.sections, folder)
     return layout.items
 
 
@@ -108,7 +108,7 @@ def find_labels(source: str | Path, modalities: Sequence[str]) -> list[Item]:
     else:
         findings = [finding for finding in layout.findings if _of_labels(finding, names)]
     settle(findings)
-    check_disjoint(layout.sections)
+    check_disjoint(layout.sections, source)
     if not found:
         held = few([image.path.name for image in images])
         raise ValueError(f"{root} holds no label (CASE_seg.nii.gz), found {held or 'no image'}")

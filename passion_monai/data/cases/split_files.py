@@ -119,7 +119,7 @@ def write_split(
     """
     data = read_source(source, modalities, dataset_dir)
     settle(data.layout.findings)
-    check_disjoint(data.layout.sections)
+    check_disjoint(data.layout.sections, data.source)
     items = [item for part in data.layout.sections.values() for item in part]
     whole = [item["case"] for item in items if "image" in item]
     if whole:

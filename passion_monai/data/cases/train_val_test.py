@@ -84,8 +84,8 @@ def case_lists(
                 f"no {section} cases in {source}: looked for a section {section!r}, a sub-folder "
                 f"{' or '.join(SECTION_FOLDERS[section])}, the published split, and at least two patients to split"
             )
-    check_disjoint(lists)
-    _check_labels(lists)
+    check_disjoint(lists, source)
+    _check_labels(lists, source)
     return lists
 
 
@@ -119,18 +119,22 @@ def split_training(items: Sequence[Item], seed: int, fraction: float) -> tuple[l
     return [x for x in items if x["case"] not in chosen], [x for x in items if x["case"] in chosen]
 
 
-def check_disjoint(lists: Mapping[str, Sequence[Item]]) -> None:
-    """Raise ValueError when a case is in two sections."""
+def check_disjoint(lists: Mapping[str, Sequence[Item]], source: str | PathLike[str]) -> None:
+    """Raise ValueError when a case of a folder or data list is in two sections."""
     seen: dict[str, str] = {}
     for section, items in lists.items():
         for item in items:
             other = seen.setdefault(item["case"], section)
             if other != section:
-                raise ValueError(f"case {item['case']!r} is in {other} and in {section}; a case belongs to one list")
+                raise ValueError(
+                    f"{source}: case {item['case']!r} is in {other} and in {section}; a case belongs to one list"
+                )
 
 
-def _check_labels(lists: Mapping[str, list[Item]]) -> None:
+def _check_labels(lists: Mapping[str, list[Item]], source: str) -> None:
     for section in ("training", "validation"):
         lacking = [item["case"] for item in lists[section] if "label" not in item]
         if lacking:
-            raise ValueError(f"{section} cases without a label: {few(lacking)}; add it, or leave them out of {section}")
+            raise ValueError(
+                f"{source}: {section} cases without a label: {few(lacking)}; add it, or leave them out of {section}"
+            )

@@ -6,7 +6,7 @@ Not here: which files a case has (`data.cases`), tensors (`data.loading`), forma
 
 from passion_monai.data.images.background import zero_background
 from passion_monai.data.images.nifti import BadImageError, NiftiImage, is_nifti, nifti_grid, read_nifti
-from passion_monai.data.images.placement import Placement, placed_image
+from passion_monai.data.images.placement import Placement, is_invertible, placed_image
 from passion_monai.data.images.reading import image_grid, read_image
 from passion_monai.data.images.values import as_image, as_numbers
 
@@ -17,6 +17,7 @@ __all__ = [
     "as_image",
     "as_numbers",
     "image_grid",
+    "is_invertible",
     "is_nifti",
     "nifti_grid",
     "placed_image",

@@ -126,9 +126,11 @@ def _read_header(stream: Any, file: Path) -> tuple[Any, _Layout]:
     """Header as stored, and the layout of the voxels, which the file is large enough to hold."""
     block = stream.read(348)
     if len(block) < 348:
-        raise BadImageError(f"it ends after {len(block)} bytes, within the header")
+        raise _cut(len(block))
     if 540 in (int.from_bytes(block[:4], "little"), int.from_bytes(block[:4], "big")):
         block += stream.read(540 - 348)
+        if len(block) < 540:
+            raise _cut(len(block))
         header: Any = Nifti2Header(block, check=False)
     else:
         header = Nifti1Header(block, check=False)
@@ -140,6 +142,10 @@ def _read_header(stream: Any, file: Path) -> tuple[Any, _Layout]:
     if needed > (PACKED * size if _is_packed(file) else size):
         raise BadImageError(f"its header says {_times(layout.shape)} voxels, more than the file holds")
     return header, layout
+
+
+def _cut(size: int) -> BadImageError:
+    return BadImageError(f"it ends after {size} bytes, within the header")
 
 
 def _layout(header: Any) -> _Layout:

@@ -13,14 +13,16 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.orientations import io_orientation
 from numpy.typing import NDArray
 
 from passion_monai.data.images.errors import BadImageError
 
-__all__ = ["Placement", "placed_image", "placement_of"]
+__all__ = ["Placement", "is_invertible", "placed_image", "placement_of"]
 
 APART = 0.1  # of the smallest voxel: how far sform and qform may place a corner apart
 OTHER_SIZE = 0.01  # share by which a voxel's size may differ between the sform and the header
+SMALLEST_VOXEL = 1e-9  # mm^3
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,20 @@ class Placement:
     def frame(self) -> str:
         """Codes and qform as text, which survives caches and batches, for `placed_image`."""
         return json.dumps([*self.codes, None if self.qform is None else self.qform.tolist()])
+
+
+def is_invertible(affine: NDArray[np.float64]) -> bool:
+    """Whether voxels can be found from mm: all axes lead somewhere, each to a place of its own.
+
+    Example:
+        >>> is_invertible(np.eye(4)), is_invertible(np.diag([1.0, 1, 0, 1])), is_invertible(np.full((4, 4), np.nan))
+        (True, False, False)
+    """
+    if not np.isfinite(affine).all():
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = abs(np.linalg.det(affine[:3, :3]))
+    return bool(SMALLEST_VOXEL < size < np.inf and np.isfinite(io_orientation(affine)).all())
 
 
 def placement_of(header: Any, shape: tuple[int, ...]) -> Placement:

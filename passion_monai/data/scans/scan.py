@@ -13,6 +13,8 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from passion_monai.data.images import is_invertible
+
 __all__ = ["Scan", "check_scan"]
 
 
@@ -60,8 +62,7 @@ def check_scan(scan: Scan) -> Scan:
     Raises:
         ValueError: when its affine cannot be inverted, or its voxels hold NaN, infinity or one value throughout.
     """
-    linear = scan.affine[:3, :3]
-    if not np.isfinite(scan.affine).all() or abs(np.linalg.det(linear)) < 1e-9:
+    if not is_invertible(scan.affine):
         raise ValueError(
             f"{scan.path}: the affine {scan.affine[:3].round(4).tolist()} cannot be inverted, so nobody knows where "
             f"the scan lies; convert it from DICOM again"

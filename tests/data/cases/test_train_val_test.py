@@ -66,7 +66,7 @@ def test_lists_from_a_data_list(tmp_path):
     with pytest.raises(ValueError, match="neither dataset_dir nor data_list_file_path"):
         case_lists(None, MODALITIES)
     path = data_list(tmp_path, {"training": entries[:3], "validation": entries[2:]})
-    with pytest.raises(ValueError, match="case 'c' is in training and in validation"):
+    with pytest.raises(ValueError, match=r"data list .*list\.json: case 'c' is in training and in validation"):
         case_lists(tmp_path, MODALITIES, path)
     with pytest.raises(ValueError, match="no section 'training'"):
         case_lists(tmp_path, MODALITIES, data_list(tmp_path, {"validation": entries}))
@@ -83,7 +83,7 @@ def test_lists_are_never_silently_empty(tmp_path):
 def test_cases_that_train_need_a_label(tmp_path):
     touch_cases(tmp_path, "train/a", "train/b", "val/c")
     touch(tmp_path, "val/d_t1.nii.gz")
-    with pytest.raises(ValueError, match="validation cases without a label: d; add it"):
+    with pytest.raises(ValueError, match=r"folder .*: validation cases without a label: d; add it"):
         case_lists(tmp_path, MODALITIES)
 
 

@@ -103,6 +103,13 @@ def test_a_file_that_is_cut_off(tmp_path, name):
             read_nifti(tmp_path / name)
 
 
+def test_a_nifti_2_file_that_ends_within_its_header(tmp_path):
+    content = nib.Nifti2Image(volume(np.int16), TURNED).to_bytes()
+    (tmp_path / "a.nii").write_bytes(content[:400])
+    with pytest.raises(BadImageError, match="it ends after 400 bytes, within the header"):
+        read_nifti(tmp_path / "a.nii")
+
+
 # offset in a NIfTI-1 header, format, values, and what must be said
 HEADERS = {
     "unknown data type": (70, "h", (1234,), "unknown data type 1234"),

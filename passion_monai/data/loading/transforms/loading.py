@@ -19,7 +19,15 @@ from torch import Tensor
 
 from passion_monai.data.cases.channels import file_and_channel
 from passion_monai.data.cases.slice_folders import AFFINE, is_slice_folder, read_slices
-from passion_monai.data.images import BadImageError, NiftiImage, Placement, as_image, as_numbers, read_image
+from passion_monai.data.images import (
+    BadImageError,
+    NiftiImage,
+    Placement,
+    as_image,
+    as_numbers,
+    is_invertible,
+    read_image,
+)
 from passion_monai.data.images.others import quiet_readers
 
 __all__ = ["LoadImageModalitiesd"]
@@ -53,8 +61,8 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         FileNotFoundError, PermissionError: (when called) a file does not exist, or may not be read; case and key are
             named.
         ValueError: (when called) a file cannot be read, holds NaN or infinity, loses its contrast in single precision,
-            lies on another grid than the first one, has the wrong number of axes or channels, or the case has no
-            modality.
+            lies on another grid than the first one, in 3D nowhere (its affine cannot be inverted), has the wrong number
+            of axes or channels, or the case has no modality.
     """
 
     def __init__(
@@ -188,6 +196,11 @@ class LoadImageModalitiesd(LoadImaged, InvertibleTransform):
         if channel is not None and (voxels.ndim < 3 or channel >= voxels.shape[-1]):
             raise ValueError(f"case {case!r}: {path} has no channel {channel}, its shape is {voxels.shape}")
         voxels = voxels if channel is None else voxels[..., channel]
+        if self.spatial_dims == 3 and not is_invertible(placement.affine):
+            raise ValueError(
+                f"case {case!r}: the affine of {key} file {path} cannot be inverted, {placement.affine[:3].tolist()}: "
+                f"repair its header (sform, qform) from the original scan"
+            )
         if self.spatial_dims == 2 and voxels.ndim > 2 and voxels.shape[2] == 1:
             voxels = voxels[:, :, 0]
         return NiftiImage(voxels, placement)

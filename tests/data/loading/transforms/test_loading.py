@@ -8,6 +8,8 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, Invertd, LoadImaged, SaveImaged
 
 from passion_monai.data import CropToAvailabled, LoadImageModalitiesd, MapLabelsd, brats_cases
+from passion_monai.data.audit.images import read_images
+from passion_monai.data.scans.reading import read_scan
 from tests.data.helpers import MODALITIES, real_cases, write, write_case
 
 LPS = np.diag([-2.0, -2.0, 3.0, 1.0])
@@ -162,6 +164,25 @@ def test_other_grids_are_named_with_both_files(tmp_path, key):
     assert LoadImageModalitiesd(MODALITIES)(paths)["image"].shape == (4, 6, 7, 8)
 
 
+FLAT = np.diag([1.0, 0.0, 1.0, 1.0])
+ALONG_ANOTHER = np.eye(4)
+ALONG_ANOTHER[0, 1] = 1e17  # two axes lead the same way; the determinant does not show it
+
+
+@pytest.mark.parametrize("affine", [FLAT, ALONG_ANOTHER, np.full((4, 4), np.nan), np.diag([1, np.inf, 1, 1])])
+def test_an_image_that_lies_nowhere_is_named(tmp_path, affine):
+    image = np.arange(120, dtype=np.int16).reshape(4, 5, 6)
+    path = write(tmp_path / "a_flair.nii", image)
+    content = bytearray((tmp_path / "a_flair.nii").read_bytes())
+    content[280:328] = affine[:3].astype("<f4").tobytes()  # srow_x, srow_y, srow_z
+    (tmp_path / "a_flair.nii").write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"^case 'a': the affine of flair file .*a_flair\.nii cannot be inverted"):
+        LoadImageModalitiesd(MODALITIES)({"case": "a", "flair": path})
+    assert not read_images({path: False}, progress=False)[path].invertible
+    with pytest.raises(ValueError, match=r"a_flair\.nii: the affine .* cannot be inverted"):
+        read_scan(path)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_no_numbers_are_counted(tmp_path, value):
     array = np.ones((6, 7, 8), dtype=np.float32)
@@ -249,6 +270,7 @@ def test_channels_of_one_file_have_backgrounds_of_their_own(tmp_path):
     [
         (np.ones((6, 7, 8)) * 1e300 * np.arange(8), "values from 0 to 7e\\+300, too large for single precision"),
         (np.arange(336.0).reshape(6, 7, 8) + 1e11, "loses its contrast"),
+        (np.arange(336.0).reshape(6, 7, 8) + 1e8, "steps of 8 there and loses its contrast"),  # a twelfth of its spread
         (np.arange(336.0).reshape(6, 7, 8) * 1e-30, "too little for single precision"),
         (np.arange(336).reshape(6, 7, 8).astype(np.complex64), "complex numbers, expected one number a voxel"),
     ],
