@@ -47,6 +47,14 @@ def test_facts_change_together_with_weights_or_not_at_all(model, monkeypatch):
     assert load_settings(model) == FACTS
 
 
+def test_facts_that_were_edited_inside_are_an_error(model):
+    state = torch.load(model, weights_only=True)
+    state._metadata["passion_monai"]["facts"]["spacing"] = [2.0, 2.0, 2.0]
+    torch.save(state, model)
+    with pytest.raises(ValueError, match="is damaged or was changed"):
+        facts_of(torch.load(model, weights_only=True), model)
+
+
 def test_what_stands_inside_wins_and_the_difference_is_said(model, caplog):
     copy = model.parent / "training.json"
     copy.write_text(json.dumps({**FACTS, "spacing": [2, 2, 2]}))

@@ -5,7 +5,7 @@ from monai.transforms import CenterSpatialCrop, ResizeWithPadOrCrop
 
 from passion_monai.data import all_subsets
 from passion_monai.engines import AvailableInferer, SubsetInferer
-from passion_monai.engines.inferers import _foreground, best_class
+from passion_monai.engines.inferers import _centre, _foreground, best_class
 from tests.helpers.mean_fusion import MeanFusion
 
 
@@ -157,6 +157,12 @@ class TestCentre:
             result = inferer(x, network)
             expected = resize(AvailableInferer((16, 16), foreground=False)(crop(x[0])[None], network)[0, 1:])
         torch.testing.assert_close(result[0, 1:], torch.as_tensor(expected), atol=1e-6, rtol=0)
+
+    @pytest.mark.parametrize("size", [23, 24, 25])
+    @pytest.mark.parametrize("window", [14, 15, 16])
+    def test_it_is_where_monai_puts_it(self, size, window):
+        kept = CenterSpatialCrop((window,))(torch.arange(size)[None])[0]
+        assert torch.equal(torch.arange(size)[_centre((size,), (window,))[0]], torch.as_tensor(kept))
 
     def test_the_rest_is_background(self, network):
         with torch.no_grad():

@@ -27,6 +27,13 @@ def test_overconfidence_is_measured():
     assert curve.expected_error == pytest.approx(0.2, abs=0.01)
 
 
+def test_errors_in_both_directions_do_not_cancel():
+    over, under = drawn(lambda u: 0.85 + 0.05 * u, shift=0.2), drawn(lambda u: 0.6 + 0.05 * u, shift=-0.2)
+    curve = reliability_curve(*(torch.cat(pair) for pair in zip(over, under, strict=True)))
+    assert curve.bias == pytest.approx(0.0, abs=0.01)
+    assert curve.expected_error == pytest.approx(0.2, abs=0.01)
+
+
 def test_brier_of_a_uniform_guess():
     assert brier_score(torch.full((5, 4), 0.25), torch.arange(5) % 4) == pytest.approx(0.75)
 

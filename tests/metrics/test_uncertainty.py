@@ -23,6 +23,11 @@ def test_disagreement_equation():
     assert disagreement(p)[0, 1].item() == pytest.approx(by_hand / math.log(3), rel=1e-5)
 
 
+def test_more_modalities_than_classes_can_disagree_fully():
+    sure = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])[:, None]
+    assert disagreement(sure).tolist() == pytest.approx([1.0])
+
+
 def test_unsure_alike_is_no_disagreement():
     same = torch.rand(1, 4, 6, generator=torch.Generator().manual_seed(0)).softmax(dim=1).expand(3, 1, 4, 6)
     assert disagreement(same).max() < 1e-6

@@ -22,6 +22,7 @@ def test_sizes_are_nearest_to_the_fractions():
     names = [f"p{i}" for i in range(20)]
     assert [len(part) for part in split_by_patient(names, (0.7, 0.1, 0.2), seed=3)] == [14, 2, 4]
     assert [len(part) for part in split_by_patient(names[:4], (0.7, 0.1, 0.2), seed=3)] == [2, 1, 1]
+    assert [len(part) for part in split_by_patient(names[:11], (0.3, 0.45, 0.25), seed=3)] == [3, 5, 3]
     assert split_by_patient(names, (0.5, 0.5), seed=0) != split_by_patient(names, (0.5, 0.5), seed=1)
 
 

@@ -46,6 +46,15 @@ SAME = {
 }
 
 
+def test_every_side_of_the_border_counts_alike():
+    """The tissue reaches the first plane of every axis, the background the last one: turned round, it is the same."""
+    image = np.full((20, 20, 20), 50.0)
+    image[:18, :18, :18] = np.random.default_rng(0).uniform(100, 700, (18, 18, 18))
+    (here, said), (there, other) = zero_background(image), zero_background(image[::-1, ::-1, ::-1])
+    assert said == other
+    np.testing.assert_array_equal(here, there[::-1, ::-1, ::-1])
+
+
 @pytest.mark.parametrize("name", SAME)
 def test_the_network_sees_the_same_as_of_the_original(name):
     image = SAME[name]

@@ -56,7 +56,7 @@ def test_a_vendors_series_lies_where_its_nifti_conversion_lies(vendor):
     np.testing.assert_array_equal(ours.get_fdata(), theirs.get_fdata())
 
 
-SKEWED = head(affine((2, 2, 3.0), degrees=10, axes="PIR"), (20, 18, 12))
+SKEWED = head(affine((2, 2.5, 3.0), degrees=10, axes="PIR"), (20, 18, 12))
 SHEAR = np.array([0.4, -0.3, 0.0])  # mm in the plane, from one slice to the next
 
 
