@@ -26,7 +26,7 @@ def test_tensorboard_has_every_scalar(trained):
 @pytest.mark.slow
 def test_validation_preference_and_early_stopping_of_the_baseline(trained, tmp_path):
     values = {**TINY, "epochs": 6, "output_dir": tmp_path, "method": "baseline", "amp": AMP, "clip_norm": 1}
-    values |= {"val_interval": 1, "patience": 1, "learning_rate": 0.0, "variant": "reference"}
+    values |= {"val_interval": 1, "patience": 1, "learning_rate": 1e-30, "variant": "reference"}
     done = run("run", "training", "--config_file", TRAIN, *options(values), cwd=trained[0])
     assert "stopped after epoch 2: 1 validations without a better mean Dice" in done.stdout
     training = scalars(tmp_path / "eval/tensorboard/training")
