@@ -11,8 +11,8 @@ from passion_monai.data.cases.files import ImageFile, list_images
 from passion_monai.data.cases.findings import Finding
 from passion_monai.data.cases.folders import Item, checked_names, other_formats, same_names
 from passion_monai.data.cases.names import modality_suffixes, stem_of
+from passion_monai.utils.files import read_json_object
 from passion_monai.utils.messages import few
-from passion_monai.utils.texts import read_json
 
 __all__ = ["Decathlon", "decathlon"]
 
@@ -74,10 +74,7 @@ def _facts(path: Path) -> Mapping[str, Any]:
             f"{path} does not exist: without it nobody knows which channel is which modality. Write "
             f'{{"channel_names": {{"0": "flair", "1": "t1"}}}} into it'
         )
-    facts = read_json(path)
-    if not isinstance(facts, dict):
-        raise ValueError(f"{path} must hold an object with 'channel_names', found a {type(facts).__name__}")
-    return facts
+    return read_json_object(path, 'it must be an object with "channel_names"')
 
 
 def _channels(facts: Mapping[str, Any], root: Path, modalities: Sequence[str] | None) -> list[str]:
