@@ -29,8 +29,8 @@ WORDS = {
     "losses": "equations",
     "metrics": "Dice, distances,\nstatistics",
     "networks": "one file a backbone",
-    "data": "availability, cases, loading, scans, phantoms, audit",
-    "checkpoints": "weights and settings on disk",
+    "data": "availability, images, cases, loading, scans, phantoms, audit",
+    "checkpoints": "weights with their facts, on disk",
     "utils": "whole files, words for errors",
 }
 
